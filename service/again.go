@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// RunAgain runs a call of the row again, in this process, that [Row.Run] has ended with err. It is
-// for entrypoints that retry without giving their input back. After each failure next returns how
-// long to wait, or false to give up; attempt counts the failures, from req.Attempt on. During the
-// wait the call has no worker, and req's Watcher is told that it is idle. Each run has its own
-// values, and a context that ends with ctx.
+// RunAgain retries a call in this process after [Row.Run] returned err. It is for entrypoints that
+// retry without giving their input back. After each failure, next returns how long to wait, or
+// false to give up; attempt counts the failures, starting at req.Attempt. During the wait the call
+// has no worker, and req's Watcher is told that it is idle. Each run has its own injected values,
+// and a context that ends with ctx.
 //
-// RunAgain returns the outcome of the last run, or err if there was none. It gives up if ctx ends,
-// or would end during the wait, and when the container begins to stop: a call that waits then ends
-// with [ErrStopped], so that its input goes back, and one that fails later with its own error.
+// RunAgain returns the outcome of the last run, or err if there was none. It gives up if ctx ends
+// or would end during the wait, and when the container begins to stop. A call that is waiting at
+// that moment ends with [ErrStopped], so its input is given back; a call that is running is not
+// retried if it fails, and ends with its own error.
 //
-// Every run ends ctx if req has a Cancel, so req must not have one.
+// req must not have a Cancel, because the first run would then cancel ctx.
 func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(attempt int, err error) (delay time.Duration, again bool)) (result any, _ error) {
 	for req.Attempt = max(1, req.Attempt); err != nil && r.mayRunAgain(ctx, err); {
 		delay, again := next(req.Attempt, err)
@@ -40,7 +41,7 @@ func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(at
 	return result, err
 }
 
-// mayRunAgain reports whether the call of ctx, which has failed, may run once more at all.
+// mayRunAgain reports whether the call of ctx, which failed with err, may be retried at all.
 func (r *Row) mayRunAgain(ctx context.Context, err error) bool {
 	select {
 	case <-r.container.stopping:
@@ -50,8 +51,8 @@ func (r *Row) mayRunAgain(ctx context.Context, err error) bool {
 	}
 }
 
-// idle waits for delay, or until ctx ends, and reports whether the container has begun to stop
-// meanwhile, or req was withdrawn. The call counts among those that wait for a worker.
+// idle waits for delay or until ctx ends. It reports whether the wait ended because the container
+// is stopping or req was withdrawn. Meanwhile, the call counts as waiting for a worker.
 func (r *Row) idle(ctx context.Context, req *Request, delay time.Duration) (stopped bool) {
 	waiting := &r.container.drain.waiting
 	waiting.Add(1)

@@ -8,16 +8,16 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// Provide makes proto, a pointer to the struct of a service, a service of an fx application:
+// Provide adds a service to an fx application. proto is a pointer to the service's struct:
 //
 //	var Module = fx.Module("orders", service.Provide(new(Orders)), fx.Provide(openDB))
 //
-// [New] sets the fields with the tag inject to what the application provides, and reports what is
-// missing. A field that is set already keeps its value.
+// [New] sets the fields with the tag inject to the values that the application provides, and
+// reports those that are missing. A field that is already set keeps its value.
 func Provide(proto any) fx.Option { return inject.Fill(proto) }
 
 // An application is the fx application of a container. It is set up first and stopped last. If the
-// container is killed, its stop hooks do not run: they are for an orderly stop.
+// container is killed, its stop hooks do not run, because they are meant for an orderly stop.
 type application struct{ *inject.App }
 
 func newApplication(services []any, cfg *configuration, shutDown func(exitCode int)) *application {

@@ -126,7 +126,7 @@ func withoutContext(types []reflect.Type) []reflect.Type {
 	return types
 }
 
-// carriesContext reports whether a value of t has a context, as an *http.Request has.
+// carriesContext reports whether values of t have a context, like *http.Request.
 func carriesContext(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[interface{ Context() context.Context }]())
 }
@@ -141,7 +141,7 @@ func (m *method) bindList(params []reflect.Type) error {
 		p, t := &m.sig.Params[i], params[i]
 		p.Type = t
 		s := slot{typ: t, item: sequence.Item(t), expected: expected(t)}
-		if s.item != nil { // a list is taken, too
+		if s.item != nil { // a list is accepted too
 			p.Type = reflect.SliceOf(s.item)
 			s.expected = expected(p.Type)
 		}
@@ -290,8 +290,7 @@ func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) 
 	return nil
 }
 
-// memberDefaults returns the mistakes in the defaults that structs in arguments of type t have for
-// missing members.
+// memberDefaults returns the mistakes in the default tags of struct fields at any depth of t.
 func memberDefaults(t reflect.Type, seen map[reflect.Type]bool) (mistakes []error) {
 	if seen[t] || unmarshalsItself(t) {
 		return nil
@@ -325,7 +324,7 @@ func memberDefaults(t reflect.Type, seen map[reflect.Type]bool) (mistakes []erro
 	return mistakes
 }
 
-// defaultOf returns the mistake of a member whose default is v, nil if there is none.
+// defaultOf returns an error if v cannot be the default of f.
 func defaultOf(f reflect.StructField, v any) error {
 	set, err := fallback(f.Type, v)
 	if err != nil {
@@ -355,7 +354,7 @@ func zero(t reflect.Type) any {
 }
 
 // fallback returns the function that sets a parameter to its default. A default that a method could
-// change is converted for each call.
+// modify, such as a map, is converted anew for each call.
 func fallback(t reflect.Type, literal any) (func(reflect.Value), error) {
 	v := reflect.New(t).Elem()
 	if err := store(v, literal); err != nil {
@@ -431,7 +430,8 @@ func expected(t reflect.Type) string {
 	return t.String()
 }
 
-// layout returns the frame of the method's calls, so that one allocation has all of it.
+// layout returns the type of the frame that each call allocates: one struct with the service, ctx
+// and the parameters.
 func (m *method) layout() reflect.Type {
 	types := []reflect.Type{m.proto.Type(), contextType}
 	if m.args != nil {

@@ -19,18 +19,18 @@ var (
 	dependencyType = reflect.TypeFor[DependencyType]()
 )
 
-// A binder makes the services of a container out of structs. The steps stand below in their order:
-// the container, its services, their fields, and of these the rows. The mistakes are in the order
-// in which they are declared.
+// A binder makes the services of a container from structs. Its methods follow in the order of the
+// steps: the container, its services, their fields, and the rows among these. The mistakes are in
+// the order of the declarations.
 type binder struct {
 	container  *Container
 	app        *application
-	unstarted  *Host // of the rows that Config.Only leaves out; what only they share is never started
+	unstarted  *Host // of the rows that Config.Only leaves out; values that only they share are never started
 	middleware []Middleware
 	mistakes   []error
 }
 
-// bind binds the services of an application. The error has every mistake.
+// bind binds the services of an application. The error lists every mistake.
 func (b *binder) bind(app *application) error {
 	b.app = app
 	b.config()
@@ -48,7 +48,7 @@ func (b *binder) bind(app *application) error {
 	b.add("", b.container.health.collect(b.container))
 	complete := len(b.mistakes) == 0 && !app.Partial
 	b.check(complete)
-	if complete { // else extensions may not have looked for their values
+	if complete { // otherwise extensions may not have looked up their values
 		b.mistakes = append(b.mistakes, b.container.configuration.mistakes(app.Provider)...)
 	}
 	return errors.Join(b.mistakes...)
@@ -65,7 +65,7 @@ func (b *binder) extend() {
 	}
 }
 
-// observe adds the observers that are configured.
+// observe adds the configured observers.
 func (b *binder) observe() {
 	for _, o := range LookupAll[Observer](b.container.host) {
 		b.container.observers.add(o)
@@ -89,7 +89,7 @@ func (b *binder) config() {
 	}
 }
 
-// only checks that there are the rows of Config.Only.
+// only checks that the rows in Config.Only exist.
 func (b *binder) only() {
 	names := make([]string, len(b.container.rows))
 	for i, r := range b.container.rows {
@@ -107,7 +107,7 @@ func (b *binder) only() {
 	}
 }
 
-// check adds the mistakes that shared values find.
+// check adds the mistakes that the Check methods of shared values return.
 func (b *binder) check(complete bool) {
 	for _, s := range slices.Concat(b.container.host.shared, b.unstarted.shared) {
 		if c, ok := s.value.(interface{ Check(complete bool) error }); ok {
@@ -147,7 +147,8 @@ func (b *binder) service(target *inject.Target) {
 	b.docs(h, target.Ptr)
 }
 
-// name returns the name of a service, and the permission of its rows; each is "" if it has none.
+// name returns the name of a service and the group path in its key allow; each is "" if it is
+// missing.
 func (b *binder) name(t reflect.Type) (name, allow string) {
 	where := fmt.Sprintf("service %s", t)
 	found := 0
@@ -183,12 +184,12 @@ func (b *binder) name(t reflect.Type) (name, allow string) {
 	return name, allow
 }
 
-// label is how mistakes name the service.
+// label returns the service's name for error messages.
 func (h *hosted) label() string {
 	return "service " + cmp.Or(h.name, h.proto.Type().String())
 }
 
-// fields binds the fields of a service, or of a struct that is embedded in it at index.
+// fields binds the fields of a service, or of the struct embedded in it at index.
 func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 	t, top := v.Type(), len(index) == 0
 	for i := range t.NumField() {
@@ -229,7 +230,7 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 	}
 }
 
-// inject sets the field at index, or has each call set it.
+// inject sets the field at index, or arranges for each call to set it.
 func (b *binder) inject(h *hosted, sf reflect.StructField, index []int) {
 	where := h.label() + ": " + sf.Name
 	tag, err := ParseTag(string(sf.Tag))
@@ -391,8 +392,8 @@ func (b *binder) logger(h *hosted, field string) *slog.Logger {
 	return b.container.logger.With("service", h.name, "field", field)
 }
 
-// add adds err, if it is not nil, as a mistake of where, unless that is "". The errors of
-// errors.Join are added one by one.
+// add adds err as a mistake, unless it is nil, with the prefix where unless that is "". Errors
+// joined by errors.Join are added one by one.
 func (b *binder) add(where string, err error) {
 	if err == nil {
 		return
@@ -415,12 +416,12 @@ func (b *binder) addf(where, format string, args ...any) {
 	b.add(where, fmt.Errorf(format, args...))
 }
 
-// byPointer is the mistake of a field that must hold its value itself.
+// byPointer returns the error for a pointer field that must hold its value directly.
 func byPointer(t reflect.Type) error {
 	return fmt.Errorf("must be %s, not %s: remove the *", t.Elem(), t)
 }
 
-// unexported is the mistake of a field that cannot be set.
+// unexported returns the error for a field that cannot be set because it is unexported.
 func unexported(name string) error {
 	return fmt.Errorf("must be exported, so that it can be set: rename it to %s", exported(name))
 }
@@ -444,7 +445,7 @@ func marker(t reflect.Type) *reflect.StructField {
 	return nil
 }
 
-// kind returns what [Row.Kind] does.
+// kind returns the [Row.Kind] of rows of type t.
 func kind(t reflect.Type) string {
 	if k, ok := instance(t).(interface{ Kind() string }); ok {
 		return k.Kind()

@@ -10,8 +10,7 @@ import (
 const defaultParents = 10
 
 // A Call is one call of a service's method, as the method and the middleware see it. [FromContext]
-// returns it. It must not be changed. Calls and events that the method sends carry its ID and Data
-// on.
+// returns it. It must not be changed. Calls and events that the method sends carry its ID and Data.
 type Call struct {
 	Service string // orders
 	Method  string // the method's name on the wire, as its signature spells it: get_order
@@ -25,27 +24,27 @@ type Call struct {
 	// Parents are the ids of the calls that led to this one, oldest first (nameko.call_id_stack).
 	Parents []string
 
-	// TraceID is the id of the trace that the call belongs to, "" unless an [Observer] traces it. The
-	// log lines of the call have it as trace_id.
+	// TraceID is the id of the trace that the call belongs to, or "" unless an [Observer] traces it.
+	// The call's log lines have it as trace_id.
 	TraceID string
 
-	// Data is the context data that came with the call, by the names of headers without the prefix
-	// nameko. A [Key] reads a value with its type.
+	// Data is the context data that came with the call. Its keys are names of headers without the
+	// prefix "nameko.". Use a [Key] to read a value with its type.
 	Data map[string]any
 
 	// Redelivered means that the broker has delivered the message before, to a consumer that did not
 	// acknowledge it.
 	Redelivered bool
 
-	// Attempt counts the attempts of the call, from 1 on. A further one follows a failure: by the
-	// key retry of the row's tag, or by [RetryAfter]. A message that the broker delivers again,
-	// because a process or a connection was lost, is the same attempt.
+	// Attempt is the number of this attempt, starting at 1. It increases when the call is retried
+	// after a failure, by the key retry of the row's tag or by [RetryAfter]. A message that the broker
+	// redelivers because a process or a connection was lost counts as the same attempt.
 	Attempt int
 
 	parents int // how many of Parents Stack returns; 0 is defaultParents, negative is none
 }
 
-// FromContext returns the call that ctx belongs to, nil outside of a call.
+// FromContext returns the call that ctx belongs to, or nil outside of a call.
 func FromContext(ctx context.Context) *Call {
 	if c, ok := ctx.Value(runKey{}).(*run); ok {
 		return &c.call
@@ -54,8 +53,8 @@ func FromContext(ctx context.Context) *Call {
 }
 
 // Root returns the id of the first call of the chain that led to this one: the first of Parents, or
-// ID. The log lines of all calls of the chain have it as root_call_id. A chain of more than
-// [Config].ParentCallsTracked calls loses its first ids.
+// ID if there are none. The log lines of all calls in the chain have it as root_call_id. A chain of
+// more than [Config].ParentCallsTracked calls loses its first ids.
 func (c *Call) Root() string {
 	if len(c.Parents) > 0 {
 		return c.Parents[0]
@@ -64,8 +63,8 @@ func (c *Call) Root() string {
 }
 
 // Stack returns the call id stack that a message sent by this call carries: Parents and ID, without
-// the oldest if there are more than [Config].ParentCallsTracked parents. The slice is the caller's
-// own.
+// the oldest if there are more than [Config].ParentCallsTracked parents. The caller may modify the
+// slice.
 func (c *Call) Stack() []string {
 	parents := c.Parents
 	if over := len(parents) - max(0, cmp.Or(c.parents, defaultParents)); over > 0 {

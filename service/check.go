@@ -20,8 +20,8 @@ const (
 	defaultHealthInterval = 5 * time.Second
 	defaultHealthTimeout  = 3 * time.Second
 
-	failuresToFail = 3 // so many in a row make a dependency failing
-	successesToEnd = 2 // so many in a row end that
+	failuresToFail = 3 // consecutive failures until a dependency is failing
+	successesToEnd = 2 // consecutive successes until it works again
 )
 
 // health checks the dependencies of a container while it runs. It is started before the entrypoints
@@ -34,7 +34,7 @@ type health struct {
 	marking sync.Mutex // one mark at a time
 
 	end  context.CancelFunc // nil before Start
-	runs sync.WaitGroup     // of the checks; what a Health does after its time is not waited for
+	runs sync.WaitGroup     // of the checks; a Health that outlasts its timeout is not waited for
 }
 
 // A check is the check of one dependency.
@@ -50,9 +50,9 @@ type check struct {
 	failing   bool
 	since     time.Time
 	err       error // of the latest check
-	row       int   // how many checks in a row have contradicted failing
+	row       int   // how many consecutive checks have contradicted failing
 	hanging   bool  // a Health has not returned
-	refused   error // the mistake of the Health that runs; nil if it made none
+	refused   error // the mistake that the running Health made; nil if none
 	announced bool  // the mistake is in the log
 }
 
@@ -61,7 +61,7 @@ type checkKey struct{}
 // checkable reports whether v can be checked.
 func checkable(v any) bool { return runOf(v) != nil }
 
-// runOf returns the function that checks v, nil if it has none.
+// runOf returns the function that checks v, or nil if v cannot be checked.
 func runOf(v any) func(context.Context) error {
 	switch v := v.(type) {
 	case HealthChecker:
@@ -140,8 +140,8 @@ func (h *health) Kill() {
 	h.runs.Wait()
 }
 
-// loop checks until ctx ends. The time between two checks differs, so that processes that were
-// started together do not ask together.
+// loop checks until ctx ends. The interval is random within limits, to keep processes that were
+// started together from checking at the same time.
 func (c *check) loop(ctx context.Context) {
 	interval := cmp.Or(c.health.container.cfg.HealthInterval, defaultHealthInterval)
 	for {
@@ -156,7 +156,7 @@ func (c *check) loop(ctx context.Context) {
 	}
 }
 
-// errHanging is the error of a check while the Health of an earlier one runs.
+// errHanging is the error of a check while the Health of an earlier one is still running.
 var errHanging = errors.New("an earlier check has not returned")
 
 // once makes one check.
@@ -194,8 +194,8 @@ func (c *check) once(ctx context.Context) error {
 	}
 }
 
-// A checkError is the error of a Health, with its text. The text is asked for once, where a panic
-// of the method Error, as of a nil pointer, is recovered: later it would end the process.
+// A checkError is the error of a Health with its text. The method Error is called only once, where
+// its panic, such as that of a nil pointer, is recovered; later it would end the process.
 type checkError struct {
 	text string
 	err  error
@@ -204,7 +204,7 @@ type checkError struct {
 func (e *checkError) Error() string { return e.text }
 func (e *checkError) Unwrap() error { return e.err }
 
-// returned notes that the Health has returned with err, and returns the outcome.
+// returned records that the Health has returned err, and returns the outcome of the check.
 func (c *check) returned(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,7 +212,7 @@ func (c *check) returned(err error) error {
 	return cmp.Or(c.refused, err)
 }
 
-// refuse has the check that runs fail by a mistake.
+// refuse makes the running check fail with mistake.
 func (c *check) refuse(mistake error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -223,7 +223,7 @@ func (c *check) refuse(mistake error) {
 	}
 }
 
-// note counts the outcome of a check, and tells of a change.
+// note counts the outcome of a check, and announces a change.
 func (c *check) note(err error) {
 	c.mu.Lock()
 	c.err = err
@@ -248,7 +248,8 @@ func (c *check) state() HealthState {
 	return HealthState{Name: c.name, Services: slices.Clone(c.services), Failing: c.failing, Err: c.err, Since: c.since}
 }
 
-// changed tells everybody that a dependency begins to fail, or works again after a time.
+// changed logs that a dependency is failing or works again, and calls the watchers. lasted is how
+// long the state before lasted.
 func (h *health) changed(s HealthState, lasted time.Duration) {
 	log := h.container.logger
 	if s.Failing {
@@ -266,7 +267,7 @@ func (h *health) changed(s HealthState, lasted time.Duration) {
 	}
 }
 
-// mark makes the services unavailable that use a failing dependency, and the others available.
+// mark makes services that use a failing dependency unavailable, and all others available.
 func (h *health) mark() {
 	h.marking.Lock()
 	defer h.marking.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A clock is the timeout of a row whose method returns an iterator. It can be stopped.
+// A clock is the timeout of a call whose method returns an iterator. It can be stopped.
 type clock struct {
 	timer *time.Timer
 	limit time.Duration
@@ -25,10 +25,10 @@ func (c *run) timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// StopClock stops the timeout of the row whose call ctx belongs to, until the function that it
-// returns is called: the timeout begins from zero then. It has an effect if the method returns an
-// iterator. An entrypoint that sends the items one by one calls it while it sends one, so that the
-// timeout limits how long the method takes for each, and not how long a slow reader does.
+// StopClock stops the row's timeout for the call that ctx belongs to; restart starts it again from
+// zero. It has an effect only if the method returns an iterator. An entrypoint that sends the items
+// one by one stops the clock while it sends one, so the timeout limits how long the method takes
+// for each item, not how long a slow reader takes.
 func StopClock(ctx context.Context) (restart func()) {
 	c, _ := ctx.Value(runKey{}).(*run)
 	if c == nil {

@@ -9,27 +9,28 @@ import (
 	"go.uber.org/fx"
 )
 
-// Configure configures an extension: its [Lookup] of a T returns value.
+// Configure supplies configuration values of type T to extensions, which read them with [Lookup]:
 //
 //	c, err := service.New(service.Config{}, new(Orders),
 //		service.Configure(transport.Config{URI: "amqp://localhost"}),
 //		service.Configure(rpc.Config{Timeout: 5 * time.Second}),
 //	)
 //
-// Without a value, Lookup returns the T that the fx application provides. So an extension brings a
-// module that reads a key of the configuration file:
+// Without arguments, Configure supplies the T that the fx application provides. An extension can
+// bring a module that reads a key of the configuration file this way:
 //
 //	var Module = fx.Options(
 //		config.Provide("mail", Config{Relay: "localhost:25"}),
 //		service.Configure[Config](),
 //	)
 //
-// Values that are a [Middleware] wrap the calls of all services, the first one outermost.
+// Values of type [Middleware] wrap the calls of all services; the first is the outermost.
 //
-// [New] reports a value that no extension looks up, and a type with two values if an extension
-// looks for one. It also reports a value that the application provides and that an extension would
-// look up if Configure were called for it. If an extension wraps Configure in another option, its
-// values have the method Option() string, and the report names what that returns.
+// [New] reports a value that no extension looks up, and two values of a type of which an extension
+// looks up only one. It also reports a value that the application provides without a call of
+// Configure although an extension looks up its type. If an extension wraps Configure in an option
+// of its own, its values have a method Option() string, and the report uses the name that the
+// method returns.
 func Configure[T any](value ...T) fx.Option {
 	t := reflect.TypeFor[T]()
 	if t == reflect.TypeFor[func(Runner) Runner]() {
@@ -49,7 +50,7 @@ func Configure[T any](value ...T) fx.Option {
 	})
 }
 
-// named returns a middleware with its type's name, and any other value unchanged.
+// named converts a func(Runner) Runner to a Middleware, and returns any other value unchanged.
 func named(v any) any {
 	if fn, ok := v.(func(Runner) Runner); ok {
 		return Middleware(fn)
@@ -57,10 +58,9 @@ func named(v any) any {
 	return v
 }
 
-// Defaults configures extensions where [Configure] does not: Lookup returns the one of values that
-// has its type. It is for programs that host services without knowing them, such as package runner,
-// so it is not a mistake if no extension looks for a value. Of several defaults of a type, the
-// first counts.
+// Defaults supplies configuration values for types that [Configure] supplies none of. It is for
+// programs that host services without knowing them, such as package runner, so a value that no
+// extension looks up is not a mistake. Of several defaults of one type, the first counts.
 func Defaults(values ...any) fx.Option {
 	return fx.Invoke(func(c *configuration) {
 		for _, v := range values {
@@ -69,7 +69,7 @@ func Defaults(values ...any) fx.Option {
 	})
 }
 
-// Complete has fn complete the T that is configured, or the zero value if none is, before
+// Complete passes the configured T, or the zero value if there is none, through fn before
 // extensions look it up. It is for programs that host services without knowing them, such as
 // package servicetest, which serves routes in memory unless the test has a web.Config with a
 // Listen. fn counts as an extension that looks the value up.
@@ -121,8 +121,8 @@ func LookupImplementing[T any](h *Host) (T, bool) {
 	return none, false
 }
 
-// A configuration has the values that extensions look up. The options above find it in the graph of
-// the fx application.
+// A configuration holds the values that extensions look up. The options above get it from the fx
+// application.
 type configuration struct {
 	mu sync.Mutex
 
@@ -131,7 +131,7 @@ type configuration struct {
 	checked  []checkedValue // of CheckHealth
 }
 
-// A setting is what a configuration has of one type.
+// A setting holds the values of one type.
 type setting struct {
 	values   []any
 	provided bool // by the application: Configure was called without a value
@@ -198,7 +198,7 @@ func (c *configuration) lookup(t reflect.Type, all bool) (values []any) {
 }
 
 // mistakes returns what is wrong with the values, once all extensions have looked theirs up.
-// provider returns the name of what provides a type in the application, "" if nothing does.
+// provider returns the name of the constructor that provides a type in the application, or "".
 func (c *configuration) mistakes(provider func(reflect.Type) string) (mistakes []error) {
 	add := func(format string, args ...any) {
 		mistakes = append(mistakes, fmt.Errorf("service.Configure: "+format, args...))
@@ -225,8 +225,8 @@ func (c *configuration) mistakes(provider func(reflect.Type) string) (mistakes [
 	return append(mistakes, c.unread(provider)...)
 }
 
-// unread returns the mistakes of values that the application provides and that would have an effect
-// if Configure were called for them.
+// unread returns the mistakes about values that the application provides without a call of
+// Configure although extensions look up their types.
 func (c *configuration) unread(provider func(reflect.Type) string) (mistakes []error) {
 	add := func(by string, t reflect.Type, remedy string) {
 		mistakes = append(mistakes, fmt.Errorf("application: %s provides %s, which has no effect there: %s", by, t, remedy))

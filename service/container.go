@@ -16,56 +16,57 @@ import (
 
 // Config configures a [Container]. The zero value works.
 type Config struct {
-	// MaxWorkers limits how many calls of each service run at once. 0 is 100.
+	// MaxWorkers limits how many calls of each service run at once. 0 means 100.
 	MaxWorkers int
 
-	// MaxLent limits how many further calls of a service an entrypoint takes on while the ones that
-	// it has do not need their workers, because they wait for other calls ([Lend]). 0 is ten times
-	// MaxWorkers, negative is none.
+	// MaxLent limits how many more calls of a service an entrypoint accepts while its current ones
+	// have lent their workers because they wait for other calls ([Lend]). 0 means ten times
+	// MaxWorkers; a negative value means none.
 	MaxLent int
 
-	// ParentCallsTracked is how many ids of parent calls a call passes on with its own. 0 is 10,
-	// Nameko's default, and negative is none.
+	// ParentCallsTracked is how many ids of parent calls a call passes on with its own. 0 means 10,
+	// Nameko's default; a negative value means none.
 	ParentCallsTracked int
 
 	// Middleware wraps every call of every service, around the middleware that modules pass to
-	// [Configure]. The first is the outermost. The container recovers from panics, and logs the
-	// outcome, around all of it.
+	// [Configure]. The first is the outermost. The container recovers panics and logs the outcome
+	// outside of all middleware.
 	Middleware []Middleware
 
-	// Lenient lets members of objects in arguments and payloads be missing: they are the zero value
-	// then, as in encoding/json. By default a member is required unless its field has a default,
-	// omitempty, omitzero, or is a pointer. The tag key lenient of a row has precedence.
+	// Lenient allows members of objects in arguments and payloads to be missing; their fields keep the
+	// zero value, as in encoding/json. By default, a member is required unless its field has a
+	// default, omitempty or omitzero, or is a pointer. The key lenient in a row's tag takes
+	// precedence.
 	Lenient bool
 
-	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The
-	// others are bound, so that their mistakes are found, and [Row.Run] runs them.
+	// Only lists the rows whose entrypoints are started, such as "orders.GetOrder". Nil means all. The
+	// other rows are still bound, so their mistakes are found and [Row.Run] can run them.
 	Only []string
 
-	// MaxStuck ends the container when so many methods are stuck: they still run 5 s after their
-	// call has ended, for instance by its time limit. It then stops in order, waits for the calls
-	// that are not stuck, and [Container.Wait] returns a [*StuckError]. 0 is never.
+	// MaxStuck ends the container when this many methods are stuck, that is, still run 5 s after their
+	// call has ended, for example because it timed out. The container then stops in order, waits for
+	// the calls that are not stuck, and [Container.Wait] returns a [*StuckError]. 0 means never.
 	MaxStuck int
 
-	// Grace limits the time of a stop for which there is no ctx: after a Start that failed, after
-	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 is 25 s.
+	// Grace limits the time of a stop that nobody passes a ctx to: after a Start that failed, after
+	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 means 25 s.
 	Grace time.Duration
 
-	// Instance is the name of this process, which [Host.Instance] and [Call].Instance return. ""
-	// is host/pid-xxxx, where xxxx is random for each container.
+	// Instance is the name of this process, as [Host.Instance] and [Call].Instance have it. "" means
+	// host/pid-xxxx, where xxxx is random for each container.
 	Instance string
 
-	// HealthInterval is the mean time between two checks of a [HealthChecker]; a quarter of it more
-	// or less is random. 0 is 5 s. HealthTimeout limits one check. 0 is 3 s.
+	// HealthInterval is the mean time between two checks of a [HealthChecker]; each interval varies
+	// randomly by up to a quarter of it. 0 means 5 s. HealthTimeout limits one check. 0 means 3 s.
 	HealthInterval, HealthTimeout time.Duration
 
-	// PauseUnhealthy pauses the consumers of events, messages and jobs of services that use a failing
-	// [HealthChecker] until it works again: other processes may still handle the messages. Calls by
-	// RPC and HTTP are refused meanwhile ([Row.Unavailable]).
+	// PauseUnhealthy makes services that use a failing [HealthChecker] stop consuming events, messages
+	// and jobs until it works again, so that other processes can handle the messages. Calls by RPC and
+	// HTTP are refused meanwhile ([Row.Unavailable]).
 	PauseUnhealthy bool
 
 	// Logger logs the outcome of every call: success at DEBUG, expected errors and calls that the
-	// caller gave up at WARN, other errors at ERROR. Nil is slog.Default().
+	// caller gave up on at WARN, other errors at ERROR. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -94,7 +95,7 @@ type Container struct {
 	binding       string // the service whose extension is called; "" if none is
 	health        *health
 	bound         bool       // New has returned: nothing more is shared
-	shared        []*managed // in the order in which they were made, so that each comes after those it needs
+	shared        []*managed // in the order of creation: each comes after those it needs
 	entrypoints   []*managed
 	rows          []*Row
 	fields        []*Field
@@ -158,13 +159,13 @@ func (c *Container) Host() *Host { return c.host }
 // workers returns how many calls each service runs at once.
 func (c *Container) workers() int { return max(1, cmp.Or(c.cfg.MaxWorkers, defaultMaxWorkers)) }
 
-// New returns a container of services: pointers to structs with a [Name]. Fx modules and options
-// may stand beside them. They provide what the structs need, further services ([Provide]), and the
-// configuration of extensions ([Configure]). All of this is one fx application. New calls its
-// constructors; [Container.Start] and [Container.Stop] run its hooks.
+// New returns a container of services, which are pointers to structs with a [Name]. Fx modules and
+// options may be passed along with them. They provide the values that the structs need, more
+// services ([Provide]), and the configuration of extensions ([Configure]). All of this forms one fx
+// application. New calls its constructors; [Container.Start] and [Container.Stop] run its hooks.
 //
-// The error has a line for every mistake in every service, with the service, the field and the
-// remedy. New copies the services, so calls do not see later changes to them.
+// The error has one line for each mistake in any service, with the service, the field and the fix.
+// New copies the services, so calls do not see later changes to them.
 func New(cfg Config, services ...any) (*Container, error) {
 	c := &Container{
 		cfg:        cfg,

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Key is the name of a value of the context data, which every call and event passes on, from the
-// first caller to the last service. Nameko has [Language], [UserID], [UserAgent] and [AuthToken].
+// A Key names a value of the context data, which every call and event passes on, from the first
+// caller to the last service. Nameko defines [Language], [UserID], [UserAgent] and [AuthToken].
 // Define others as constants:
 //
 //	const Tenant service.Key[string] = "tenant"
@@ -18,9 +18,9 @@ import (
 //	ctx = Tenant.With(ctx, "acme") // calls and events that are sent with ctx carry it
 //	tenant, ok := Tenant.Get(ctx)  // in a method that such a call reaches
 //
-// T is bool, a number, string, []byte, time.Time (to the second), any, or a named type of these; or
-// a slice of them, or a map of them with string keys. A call with a value of another type returns
-// an error.
+// T may be bool, a number, string, []byte, time.Time (to the second), any, a named type with one of
+// these as its underlying type, a slice of them, or a map of them with string keys. A call with a
+// value of another type returns an error.
 type Key[T any] string
 
 // The context data that Nameko defines: see docs/wire/nameko.md, Context data. In a fleet that
@@ -50,7 +50,7 @@ func (k Key[T]) Get(ctx context.Context) (T, bool) {
 	return value, true
 }
 
-// With returns a context that carries the value too. A nil value is not sent. The Data of ctx's
+// With returns a copy of ctx that also carries value. A nil value is not sent. The Data of ctx's
 // [Call] does not change.
 func (k Key[T]) With(ctx context.Context, value T) context.Context {
 	data := maps.Clone(carried(ctx))
@@ -61,10 +61,10 @@ func (k Key[T]) With(ctx context.Context, value T) context.Context {
 	return context.WithValue(ctx, dataKey{}, data)
 }
 
-// Data returns the context data that a message sent with ctx carries: that of ctx's [Call], and of
-// [Key.With]. It is for extensions that send messages. Nil values are omitted. The others have the
-// type bool, int32, int64 if int32 is too small, float64, string, time.Time, []any or
-// map[string]any; values of further types are not converted.
+// Data returns the context data that a message sent with ctx carries: the data of ctx's [Call] and
+// the values set with [Key.With]. It is for extensions that send messages. Nil values are omitted.
+// The others have the type bool, int32, int64 (if int32 is too small), float64, string, time.Time,
+// []any or map[string]any; values of any other type are not converted.
 func Data(ctx context.Context) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for key, raw := range carried(ctx) {
@@ -129,7 +129,7 @@ func whole(n int64) any {
 	return n
 }
 
-// fit stores the plain value v in dst, and reports whether that loses nothing.
+// fit stores the plain value v in dst, and reports whether it fits without loss.
 func fit(dst, v reflect.Value) bool {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// noMethod is the mistake of a row whose method does not exist.
+// noMethod returns the error for a row whose method does not exist.
 func (r *Row) noMethod(sig *signature.Signature, leading []reflect.Type) error {
 	if !token.IsExported(r.Method) {
 		return fmt.Errorf("the method %s must be exported: rename it to %s", r.Method, exported(r.Method))
@@ -77,7 +77,7 @@ func (r *Row) declaration(sig *signature.Signature, leading []reflect.Type, like
 	return b.String()
 }
 
-// guess returns the type of a parameter as its kind and its default suggest it.
+// guess returns the Go type that the kind and the default of a parameter suggest.
 func guess(p signature.Param) string {
 	switch {
 	case p.Kind == signature.Rest:
@@ -101,7 +101,8 @@ func fitsKind(t reflect.Type, kind signature.Kind) bool {
 	return true
 }
 
-// resultList returns the results of a method that returns what another one returns, and an error.
+// resultList spells the results of a method that returns the first of the given results and an
+// error.
 func resultList(known bool, results []reflect.Type, spell func(reflect.Type) string) string {
 	switch {
 	case !known:
@@ -112,7 +113,7 @@ func resultList(known bool, results []reflect.Type, spell func(reflect.Type) str
 	return "(" + spell(results[0]) + ", error)"
 }
 
-// spellType spells a type as a file in the package of the service does.
+// spellType spells a type as it is written in the package of the service.
 func spellType(t, service reflect.Type) string {
 	pkg, _, _ := strings.Cut(service.String(), ".")
 	own := regexp.MustCompile(`\b` + regexp.QuoteMeta(pkg) + `\.`)

@@ -12,30 +12,30 @@ import (
 )
 
 // A RowDescriber is an [EntrypointType] that adds to the description of its rows. Describe is
-// called after [New], only if the service is described, by several goroutines at once.
+// called after [New], and only if the service is described. Several goroutines may call it at once.
 type RowDescriber interface {
 	Describe(r *Row) Description
 }
 
 // A FieldDescriber is a [DependencyType] that adds to the description of its fields. Describe is
-// called after [New], only if the service is described, by several goroutines at once.
+// called after [New], and only if the service is described. Several goroutines may call it at once.
 type FieldDescriber interface {
 	Describe(f *Field) Description
 }
 
-// A Description is what an extension says about a row or a field. Everybody who may describe the
-// service reads it, so it must not have secrets.
+// A Description is what an extension says about a row or a field. It must not contain secrets,
+// because anyone who may describe the service can read it.
 type Description struct {
 	// Details say what the row listens to, or what the field uses: {"queue": "bills"}. The values
 	// are encoded as JSON.
 	Details map[string]any
 
-	// Result is the type of a row's result, if it differs from [Row.Result]: any, if the method
-	// returns a response that is not encoded.
+	// Result is the type of a row's result if it differs from [Row.Result]. It is any, for example, if
+	// the method returns a response that is not encoded.
 	Result reflect.Type
 
-	// Params are the parameters of a row, if they differ from [Row.Parameters]: in where they are
-	// read from, or because the method takes further ones as leading parameters.
+	// Params are the parameters of a row if they differ from [Row.Parameters], in where they are read
+	// from or because the method takes more of them as leading parameters.
 	Params []Parameter
 }
 
@@ -50,9 +50,9 @@ type Parameter struct {
 	In        string            // where it is read from, if the row does not take arguments: path, query, header, body
 }
 
-// Docs are texts about a service for people, and what its methods do not say about themselves: the
-// errors that they return, and the events that the service dispatches. A service has them if it has
-// the method Docs, which [New] calls once:
+// Docs document a service: texts for people, and what cannot be seen from its methods, namely the
+// errors that they return and the events that the service dispatches. A service provides them in a
+// method Docs, which [New] calls once:
 //
 //	func (*Orders) Docs() service.Docs {
 //		return service.Docs{
@@ -67,12 +67,12 @@ type Docs struct {
 	Text string             // about the service
 	Rows map[string]RowDocs // by the row's name
 
-	// Events are the events that the service dispatches, by type. A value shows the type of the
-	// payload; nil leaves it open.
+	// Events are the events that the service dispatches, by event type. Each value has the Go type of
+	// the payload; nil leaves that type unspecified.
 	Events map[string]any
 }
 
-// RowDocs are a title and a text about a row, besides the one line of the key doc in its tag, and
+// RowDocs document a row: a title, a text in addition to the line in the key doc of its tag, and
 // the errors that callers are meant to handle.
 type RowDocs struct {
 	Title  string // of the row in a control panel: "Update availability"
@@ -80,8 +80,8 @@ type RowDocs struct {
 	Errors []error
 }
 
-// Signature returns what [Row.Bind] has bound the row's method to, nil before. It must not be
-// changed.
+// Signature returns the signature that [Row.Bind] bound the row's method to, or nil before that. It
+// must not be changed.
 func (r *Row) Signature() *signature.Signature {
 	if r.method == nil {
 		return nil
@@ -109,10 +109,10 @@ func (r *Row) Parameters() []Parameter {
 // Doc returns the line about the row in its tag: the key doc.
 func (r *Row) Doc() string { return r.Tag.Get("doc") }
 
-// Docs returns what the service's [Docs] have about the row.
+// Docs returns the part of the service's [Docs] that is about the row.
 func (r *Row) Docs() RowDocs { return r.hosted.docs.Rows[r.Name] }
 
-// Describe returns what the row's type says about it, as a [RowDescriber].
+// Describe returns the row's description, with what its type adds if that is a [RowDescriber].
 func (r *Row) Describe() Description {
 	var d Description
 	if own, ok := instance(r.Type).(RowDescriber); ok {
@@ -134,7 +134,8 @@ func (f *Field) Doc() string { return f.Tag.Get("doc") }
 // field in a typed client.
 func (f *Field) Extension() reflect.Type { return f.maker }
 
-// Describe returns what the field's extension says about it, as a [FieldDescriber].
+// Describe returns the field's description by its extension, which is empty unless that is a
+// [FieldDescriber].
 func (f *Field) Describe() Description {
 	if own, ok := instance(f.maker).(FieldDescriber); ok {
 		return own.Describe(f)
@@ -142,8 +143,8 @@ func (f *Field) Describe() Description {
 	return Description{}
 }
 
-// Fields returns the dependencies of all services that extensions gave a value, in the order of
-// Names and of their structs. Until [New] returns there may be further ones.
+// Fields returns the dependencies of all services whose values come from extensions, in the order
+// of Names and of their structs. The list is complete when [New] has returned.
 func (h *Host) Fields() []*Field { return slices.Clone(h.container.fields) }
 
 // Docs returns the texts about a service, which are empty if it has no method Docs.

@@ -15,16 +15,16 @@ var (
 	// the cancellation.
 	ErrTimeout = errors.New("call timed out")
 
-	// ErrStopped is the error of a call that did not run, or not to its end, because the container
-	// was stopped or killed, or its row was paused. A Start that was interrupted returns it too.
+	// ErrStopped is the error of a call that did not run or was interrupted because the container was
+	// stopped or killed, or because its row was paused. A Start that was interrupted returns it too.
 	ErrStopped = errors.New("container stopped")
 
-	// ErrExited is the error of a call whose method, or a middleware, ended its goroutine, as
-	// t.FailNow does.
+	// ErrExited is the error of a call whose method or middleware ended its goroutine with
+	// runtime.Goexit, as t.FailNow does.
 	ErrExited = errors.New("the goroutine of the call was ended: runtime.Goexit")
 
-	// ErrReturned is the cause (context.Cause) with which the context of a call ends when its
-	// method has returned in time. Goroutines that the method has left running can tell it from a
+	// ErrReturned is the cause (context.Cause) with which the context of a call ends when its method
+	// has returned in time. It lets goroutines that the method left running tell this from a
 	// cancellation.
 	ErrReturned = errors.New("method has returned")
 )
@@ -37,19 +37,19 @@ type withdrawnError struct{}
 func (withdrawnError) Error() string        { return "call withdrawn before it began" }
 func (withdrawnError) Is(target error) bool { return target == ErrStopped }
 
-// A ValidationError says which values in the arguments of a call break the constraints that the
-// tags of their fields have, such as min:"1": see the package's documentation. The method was not
-// run. A method may return one for checks of its own.
+// A ValidationError lists the values in the arguments of a call that violate the constraints in the
+// tags of their fields, such as min:"1"; see the package documentation. The method was not run. A
+// method may also return one for its own checks.
 //
 //	var invalid *service.ValidationError
 //	if errors.As(err, &invalid) {
 //		for _, fault := range invalid.Faults { … }
 //	}
 //
-// A caller by RPC in Go receives it, too.
+// RPC callers in Go receive it too.
 type ValidationError = signature.ValidationError
 
-// A Fault is one value in the arguments of a call that breaks a constraint.
+// A Fault is one value in the arguments of a call that violates a constraint.
 type Fault = signature.Fault
 
 // A PanicError is the error of a call whose method, or a [Middleware], panicked.
@@ -66,7 +66,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// A ShutdownError is what [Container.Wait] returns if the application called Shutdown of its
+// A ShutdownError is returned by [Container.Wait] if the application called Shutdown of its
 // fx.Shutdowner. It is not a failure if the exit code is 0.
 type ShutdownError struct {
 	ExitCode int // from fx.ExitCode
@@ -76,8 +76,8 @@ func (e *ShutdownError) Error() string {
 	return fmt.Sprintf("the application shut down with exit code %d", e.ExitCode)
 }
 
-// A StuckError is what [Container.Wait] returns if the container ended because as many methods were
-// stuck as [Config].MaxStuck says. Their goroutines cannot be ended: the process must be.
+// A StuckError is returned by [Container.Wait] if the container ended because [Config].MaxStuck
+// methods were stuck. Their goroutines cannot be ended, so the process must exit.
 type StuckError struct {
 	Methods int // how many
 }
@@ -94,7 +94,7 @@ func Expected(err error) bool {
 	return errors.As(err, &e) && e.Expected()
 }
 
-// errCancelled is why a call is cancelled, as far as is known.
+// errCancelled is the reason of a cancelled call if no other is known.
 var errCancelled = errors.New("by its caller")
 
 // A timeoutError is an [ErrTimeout] with its reason.
@@ -115,7 +115,7 @@ func (e *timeoutError) Error() string {
 
 func (e *timeoutError) Unwrap() []error { return []error{ErrTimeout, e.cause} }
 
-// recovered makes a panic the error of the function that defers it.
+// recovered turns a panic into the error of the function that defers it.
 func recovered(result *any, err *error) {
 	if p := recover(); p != nil {
 		*result, *err = nil, panicked(p)

@@ -2,11 +2,11 @@ package service
 
 import "context"
 
-// An EntrypointType is the type of a row of a service's table of entrypoints, such as rpc.Method.
+// An EntrypointType is the type of a row in a service's table of entrypoints, such as rpc.Method.
 type EntrypointType interface {
-	// Entrypoint returns the entrypoint of a row. [New] calls it once for each row. It must bind
-	// the row's method with [Row.Bind], and check the row's tag with Tag.Keys. An error is a
-	// mistake of the service; each of the errors of errors.Join is reported on its own.
+	// Entrypoint returns the entrypoint of a row. [New] calls it once for each row. It must bind the
+	// row's method with [Row.Bind], and check the row's tag with Tag.Keys. An error is reported as a
+	// mistake in the service; errors joined by errors.Join are reported one by one.
 	Entrypoint(r *Row) (Entrypoint, error)
 }
 
@@ -19,7 +19,7 @@ type EntrypointType interface {
 // Entrypoints are started one after the other, and stopped at the same time.
 //
 // Two methods are optional. Setup(context.Context) error is called before any Start: declare queues
-// and open sockets there. Kill() is called when the container is killed, also while Stop runs.
+// and open sockets there. Kill() is called when the container is killed, even while Stop runs.
 // Without a Kill method, Stop is called with a cancelled context and must return immediately.
 //
 // Stop is called once if Setup or Start was called and did not fail.
@@ -30,12 +30,12 @@ type Entrypoint interface {
 	Stop(ctx context.Context) error
 }
 
-// A DependencyType is the type of a field, outside of the table, that an extension gives its value,
+// A DependencyType is the type of a field outside of the table whose value comes from an extension,
 // such as rpc.Client.
 //
-// It also gives values to structs that have a blank field of the type: a struct with the field _
-// rpc.Client `rpc:"users"` is a typed client. The Field's Type is the struct then, and its Tag the
-// blank field's.
+// It also creates the values of structs that have a blank field of the type: a struct with the
+// field _ rpc.Client `rpc:"users"` is a typed client. In that case, the Field's Type is the struct,
+// and its Tag is that of the blank field.
 type DependencyType interface {
 	// Dependency returns the value that the field holds in every call. [New] calls it once.
 	Dependency(f *Field) (any, error)

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// A Field is a dependency: a field of a service, outside of the table, as its [DependencyType] sees
-// it.
+// A Field is a dependency, that is, a field of a service outside of the table, as its
+// [DependencyType] sees it.
 type Field struct {
 	Host    *Host
 	Service string       // the service's name
@@ -20,8 +20,8 @@ type Field struct {
 	logger *slog.Logger
 }
 
-// Value returns what the field holds in the struct that [New] was given. Tests put a value of their
-// own there.
+// Value returns the value of the field. While Dependency runs, that is the value in the struct
+// passed to [New], which tests may have set.
 func (f *Field) Value() any { return f.value.Interface() }
 
 // Logger returns the container's logger with the service and the field.

@@ -7,28 +7,30 @@ import (
 	"log/slog"
 )
 
-// A Guard decides whether a call of a row with the key allow may run: it checks that the grant
-// which came with the call is of a user who may run the row. It is called before the call waits for
-// a worker, for each attempt, and returns ctx or a context derived from it, which becomes that of
-// the call. Its error is the call's, which is not tried again. Several goroutines call it at once.
+// A Guard decides whether a call of a row with the key allow may run, by checking that the grant
+// sent with the call belongs to a user who may run the row. It is called for each attempt, before
+// the call waits for a worker, and returns ctx or a context derived from it, which becomes the
+// call's context. If it returns an error, the call fails with that error and is not retried.
+// Several goroutines may call it at once.
 //
-// [Configure] sets it. Package panel/grant has the one that verifies grants of control panels.
-// Without a Guard all calls run, and [Container.Start] logs a warning if there are rows with allow.
+// Set it with [Configure]. Package panel/grant has the one that verifies grants of control panels.
+// Without a Guard, all calls run, and [Container.Start] logs a warning if there are rows with
+// allow.
 type Guard func(ctx context.Context, r *Row, req *Request) (context.Context, error)
 
 // guarded reports whether a guard decides about the calls of the row.
 func (r *Row) guarded() bool { return r.container.guard != nil && r.allow != "" }
 
-// Admitted reports whether another process has asked its [Guard] about the call already, whose
-// method runs in this one ([Row.Perform]). The Guard of this process is asked only for the context
-// of the call: the grant may have expired meanwhile, and Job and Payload are not known here.
+// Admitted reports whether the [Guard] of another process has already admitted the call, and this
+// process only runs its method ([Row.Perform]). The Guard of this process is then called only for
+// the call's context: the grant may have expired meanwhile, and Job and Payload are not known here.
 func (req *Request) Admitted() bool { return req.performed }
 
-// UseGrants says that the requests of the row have the Grant that came with them, and those of jobs
-// also Job and Payload. Without it, the key allow is a mistake of the row. Entrypoint calls it.
+// UseGrants declares that the row's requests have the Grant that came with them and, for jobs, also
+// Job and Payload. Without it, the key allow is a mistake in the row. Call it from Entrypoint.
 func (r *Row) UseGrants() { r.grants = true }
 
-// checkGrants returns the mistake of a row with the key allow whose calls come without grants.
+// checkGrants returns an error if the row has the key allow but its calls come without grants.
 func (r *Row) checkGrants() error {
 	if r.allow == "" || r.grants {
 		return nil
@@ -57,7 +59,7 @@ func (c *run) admit(ctx context.Context, guard Guard) (_ context.Context, denied
 // errDetachedGuard is the error of a guard that did not derive its context from the call's.
 var errDetachedGuard = errors.New("the guard returned no context: it must return the one it got, or one derived from it")
 
-// ask asks a guard. Its panic is its error.
+// ask calls a guard, and returns its panic as an error.
 func (c *run) ask(ctx context.Context, guard Guard) (admitted context.Context, err error) {
 	var none any
 	defer recovered(&none, &err)

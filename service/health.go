@@ -11,21 +11,21 @@ import (
 	"go.uber.org/fx"
 )
 
-// A HealthChecker is a value that knows whether it works, such as a client of a database. The
-// container checks the values that fields of its services hold, that extensions share ([Shared]),
-// and those of [CheckHealth], every [Config].HealthInterval. A value with the method PingContext,
-// such as a [*database/sql.DB], is checked with that if it has no Health.
+// A HealthChecker is a value that can tell whether it works, such as a database client. Every
+// [Config].HealthInterval, the container checks the values that fields of its services hold, those
+// that extensions share ([Shared]), and those of [CheckHealth]. A value without Health is checked
+// with its method PingContext if it has one, such as a [*database/sql.DB].
 //
 //	func (s *Store) Health(ctx context.Context) error { return s.db.PingContext(ctx) }
 //
-// A dependency fails when three checks in a row have failed, and works again when two in a row have
-// succeeded. [Host.Ready] returns an error meanwhile, and with [Config].PauseUnhealthy the services
-// that use it pause.
+// A dependency is failing after three consecutive failed checks, and works again after two
+// consecutive successful ones. While it is failing, [Host.Ready] returns an error and, with
+// [Config].PauseUnhealthy, the services that use it pause.
 //
-// Health must return when ctx ends, after [Config].HealthTimeout; one that does not counts as
-// failed, and is not called again until it has returned. It is called by one goroutine at a time.
-// It must not call other services: two that check each other would never resume, so such a call is
-// refused, and the check fails.
+// Health must return when ctx ends, after [Config].HealthTimeout. If it does not, the check fails,
+// and Health is not called again until it has returned. It is called by one goroutine at a time. It
+// must not call other services, because two services that check each other would never resume: such
+// a call is refused, and the check fails.
 type HealthChecker interface {
 	Health(ctx context.Context) error
 }
@@ -40,7 +40,7 @@ type HealthChecker interface {
 //		service.CheckHealth[*sql.DB]("orders"),
 //	)
 //
-// services are the names of the services that use it; without any it is all of the container.
+// services are the names of the services that use it; the default is all services of the container.
 func CheckHealth[T any](services ...string) fx.Option {
 	return fx.Invoke(func(c *configuration, v T) {
 		c.mu.Lock()
@@ -65,8 +65,8 @@ type HealthState struct {
 }
 
 // Health returns the states of the dependencies whose health is checked. Before the container has
-// started, and after it has stopped, they are as they were last. It must not be called before [New]
-// has returned.
+// started and after it has stopped, these are the last known states. It must not be called before
+// [New] has returned.
 func (h *Host) Health() []HealthState {
 	states := make([]HealthState, len(h.container.health.checks))
 	for i, c := range h.container.health.checks {
@@ -75,17 +75,18 @@ func (h *Host) Health() []HealthState {
 	return states
 }
 
-// WatchHealth has fn called when a dependency begins to fail, and when it works again. Calls for
-// one dependency come in order. fn must not block. WatchHealth is called by Entrypoint, Dependency
-// and by those who make shares, before [New] returns.
+// WatchHealth arranges for fn to be called when a dependency begins to fail, and when it works
+// again. Calls for one dependency come in order. fn must not block. Call WatchHealth before [New]
+// returns, from Entrypoint, Dependency or a function passed to [Shared].
 func (h *Host) WatchHealth(fn func(HealthState)) {
 	c := h.container
 	c.health.watchers = append(c.health.watchers, fn)
 }
 
-// WatchPauses has fn called when a dependency of a service begins to fail, and when it works again:
-// the service's rows pause meanwhile, for that reason. Without [Config].PauseUnhealthy it is never
-// called. Otherwise, it is as WatchHealth.
+// WatchPauses arranges for fn to be called with on set to true when a dependency of a service
+// begins to fail, which pauses the service's rows for that reason, and with false when the
+// dependency works again. Without [Config].PauseUnhealthy, fn is never called. In all else,
+// WatchPauses is like [Host.WatchHealth].
 func (h *Host) WatchPauses(fn func(service, reason string, on bool)) {
 	if !h.container.cfg.PauseUnhealthy {
 		return
@@ -97,7 +98,8 @@ func (h *Host) WatchPauses(fn func(service, reason string, on bool)) {
 	})
 }
 
-// An UnavailableError is the error of a request for a row whose service cannot work at present.
+// An UnavailableError is the error of a request that is refused because a dependency of the row's
+// service is failing.
 type UnavailableError struct {
 	Service    string
 	Dependency string // which fails: [HealthState].Name
@@ -109,7 +111,7 @@ func (e *UnavailableError) Error() string {
 
 // Unavailable returns an [*UnavailableError] if [Config].PauseUnhealthy is set and a dependency of
 // the row's service is failing, else nil. It is for entrypoints whose callers wait for an answer:
-// they refuse requests, while rows with queues pause.
+// they refuse requests, whereas rows with queues pause.
 func (r *Row) Unavailable() error {
 	if e := r.hosted.unavailable.Load(); e != nil {
 		return e
@@ -117,8 +119,9 @@ func (r *Row) Unavailable() error {
 	return nil
 }
 
-// RefuseInHealth returns an error if ctx is that of a [HealthChecker], and has the check fail. what
-// is what the Health has called, as in "users.get_user". It is for clients of other services.
+// RefuseInHealth returns an error if ctx is that of a [HealthChecker], and makes the check fail.
+// what names the method that is called, such as "users.get_user". It is for clients of other
+// services.
 func RefuseInHealth(ctx context.Context, what string) error {
 	c, ok := ctx.Value(checkKey{}).(*check)
 	if !ok {
@@ -129,7 +132,7 @@ func RefuseInHealth(ctx context.Context, what string) error {
 	return err
 }
 
-// A healthCallError is the mistake of a Health that calls a service.
+// A healthCallError is the error of a Health that calls a service.
 type healthCallError struct{ name, what string }
 
 func (e *healthCallError) Error() string {
@@ -137,7 +140,8 @@ func (e *healthCallError) Error() string {
 		"check only what this process depends on itself", e.name, e.what)
 }
 
-// failing returns an error if a dependency is failing. It has no addresses, which are in the log.
+// failing returns an error if a dependency is failing. The error contains no addresses; the log has
+// them.
 func (h *health) failing() error {
 	for _, c := range h.checks {
 		if s := c.state(); s.Failing {
@@ -147,7 +151,7 @@ func (h *health) failing() error {
 	return nil
 }
 
-// collect finds what is to be checked, when the services are bound. The error has all mistakes.
+// collect finds the values to check once the services are bound. The error lists all mistakes.
 func (h *health) collect(c *Container) error {
 	h.container = c
 	for _, m := range c.host.shared {

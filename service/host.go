@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// A Host is a container as its extensions see it: [Lookup] finds their configuration there, and
-// [Shared] what they have in common.
+// A Host is a container as its extensions see it. [Lookup] finds their configuration in it, and
+// [Shared] the values that they share.
 type Host struct {
 	container *Container
-	shared    []*managed // in the order made, which is the order of need
+	shared    []*managed // in the order of creation: each comes after those it needs
 	values    map[reflect.Type]sharedValue
 	uses      map[reflect.Type]*use
 	making    []*use // the values whose make runs, the innermost last
@@ -25,7 +25,7 @@ type sharedValue struct {
 	err   error
 }
 
-// A use says which services use a shared value, directly or by another one.
+// A use records which services use a shared value, directly or through another one.
 type use struct {
 	services []string
 	needs    []*use
@@ -42,8 +42,7 @@ func (u *use) add(service string) {
 	}
 }
 
-// use notes that the service that is being bound, and the value that is being made, use the shared
-// value of a type.
+// use records that the service being bound and the value being made use the shared value of a type.
 func (h *Host) use(t reflect.Type) *use {
 	u := h.uses[t]
 	if u == nil {
@@ -61,12 +60,12 @@ func newHost(c *Container) *Host {
 	return &Host{container: c, values: make(map[reflect.Type]sharedValue), uses: make(map[reflect.Type]*use)}
 }
 
-// Names returns the names of the container's services. Until [New] returns there may be further
-// ones.
+// Names returns the names of the container's services. The list is complete when [New] has
+// returned.
 func (h *Host) Names() []string { return h.container.Names() }
 
-// Rows returns the rows of all services, also those that [Config].Only leaves out. Until [New]
-// returns there may be further ones.
+// Rows returns the rows of all services, including those that [Config].Only leaves out. The list is
+// complete when [New] has returned.
 func (h *Host) Rows() []*Row { return h.container.Rows() }
 
 // Type returns the type of the struct of a service of the container, nil if there is no such
@@ -90,14 +89,13 @@ func (h *Host) Logger() *slog.Logger { return h.container.Logger() }
 // Workers returns how many calls each service runs at once.
 func (h *Host) Workers() int { return h.container.workers() }
 
-// Lent returns how many further calls of a service an entrypoint may take on while all that it has
-// taken on are idle ([Watcher]): [Config].MaxLent.
+// Lent returns how many more calls of a service an entrypoint may accept while all its current ones
+// are idle ([Watcher]): [Config].MaxLent.
 func (h *Host) Lent() int {
 	return max(0, cmp.Or(h.container.cfg.MaxLent, 10*h.Workers()))
 }
 
-// Context returns the context of the container's life. It ends when the container has stopped, or
-// is killed.
+// Context returns a context that ends when the container has stopped or is killed.
 func (h *Host) Context() context.Context { return h.container.life }
 
 // Stopping returns a channel that is closed when the container begins to stop, for whatever reason.
@@ -112,22 +110,22 @@ func (h *Host) Go(fn func(ctx context.Context)) {
 func (h *Host) Fail(err error) { h.container.fail(err) }
 
 // Shared returns the value of type T that the extensions of a container share. The first call makes
-// it, and later calls return the same value, or the same error.
+// it; later calls return the same value or the same error.
 //
-// The optional methods of an [Entrypoint], and Start and Stop too, are called if the value has
-// them: it is set up and started before the entrypoints, and stopped after every call has ended.
-// Values that make shares in turn are started before it, and stopped after it. An error of a step
-// names the package of T: "rpc: connection refused".
+// If the value has any of the methods Setup, Start, Stop and Kill of an [Entrypoint], they are
+// called: it is set up and started before the entrypoints, and stopped after every call has ended.
+// Values that make itself shares are started before it and stopped after it. Errors of these
+// methods are prefixed with the package of T: "rpc: connection refused".
 //
-// A value with none of these methods is not started. The rows that [Config].Only leaves out share
-// it too; of other values they share their own, which are never started.
+// A value with none of these methods is also shared with the rows that [Config].Only leaves out.
+// Those rows have their own instances of all other values, which are never started.
 //
-// If the value has the method Check(complete bool) error, [New] calls it when rows and fields are
-// bound. Its errors are mistakes in the services, and must say where. complete is false if a row or
-// a field may be missing because of another mistake.
+// If the value has a method Check(complete bool) error, [New] calls it once rows and fields are
+// bound. Its errors are reported as mistakes in the services, and must say where they are. complete
+// is false if a row or a field may be missing because of another mistake.
 //
-// Shared is called by Entrypoint and Dependency. Once [New] has returned, it finds only what is
-// shared already.
+// Call Shared from Entrypoint or Dependency. After [New] has returned, it only finds values that
+// are already shared, and returns an error for others.
 func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 	key := reflect.TypeFor[T]()
 	if !hasSteps(key) {
@@ -153,7 +151,7 @@ func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 }
 
 // Sharing returns the value of type T that extensions of the container share, and whether there is
-// one. Unlike [Shared], it makes none.
+// one. Unlike [Shared], it never makes one.
 func Sharing[T any](h *Host) (value T, ok bool) {
 	key := reflect.TypeFor[T]()
 	if !hasSteps(key) {
@@ -167,7 +165,7 @@ func Sharing[T any](h *Host) (value T, ok bool) {
 	return value, ok
 }
 
-// hasSteps reports whether values of a type take part in the start and the stop of a container.
+// hasSteps reports whether values of a type take part in starting and stopping a container.
 func hasSteps(t reflect.Type) bool {
 	return slices.ContainsFunc([]string{"Setup", "Start", "Stop", "Kill"}, func(step string) bool {
 		_, ok := t.MethodByName(step)

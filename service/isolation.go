@@ -14,11 +14,11 @@ import (
 )
 
 // An Isolator runs the methods of rows with isolate:"process" in other processes. Package runner
-// has one. It is given to the rows with [Row.Isolate].
+// has one. [Row.Isolate] sets it for a row.
 type Isolator interface {
-	// Isolate runs the method of a call. It returns when the method has returned, or when its
-	// process has ended: then the error is a [*ProcessError]. If ctx ends before, Isolate ends the
-	// method, and its process if need be, and returns the cause.
+	// Isolate runs the method of a call and returns when the method has returned. If the method's
+	// process ends before that, the error is a [*ProcessError]. If ctx ends first, Isolate ends the
+	// method, and its process if necessary, and returns the cause.
 	Isolate(ctx context.Context, call *IsolatedCall) (any, error)
 }
 
@@ -35,30 +35,29 @@ type IsolatedCall struct {
 	noted   func(data []byte)
 }
 
-// Release frees the body that the arguments are in. The Isolator calls it once, when it does not
-// need them any more.
+// Release frees the body that contains the arguments. The Isolator calls it once, when it no longer
+// needs them.
 func (c *IsolatedCall) Release() { c.release() }
 
-// Note passes on what the method has said by [Note] in its process.
+// Note passes on data that the method has passed to [Note] in its process.
 func (c *IsolatedCall) Note(data []byte) {
 	if c.noted != nil {
 		c.noted(data)
 	}
 }
 
-// Note says something of the call that ctx belongs to to its entrypoint: see [Request].Noted. It
-// does nothing outside of a call. Extensions call it.
+// Note passes data about the call that ctx belongs to, such as its progress, to the call's
+// entrypoint; see [Request].Noted. Outside of a call it does nothing. It is for extensions.
 func Note(ctx context.Context, data []byte) {
 	if c, ok := ctx.Value(runKey{}).(*run); ok && c.request.Noted != nil {
 		c.request.Noted(data)
 	}
 }
 
-// A ProcessError is the error of a call whose row has isolate:"process", and whose process ended
-// before the method had returned. Other calls are not affected. Callers by RPC receive it as
-// rpc.ErrProcessEnded.
+// A ProcessError is the error of a call of a row with isolate:"process" whose process ended before
+// the method returned. Other calls are not affected. RPC callers receive it as rpc.ErrProcessEnded.
 //
-// A call whose process was ended because its time was over has an [ErrTimeout] instead.
+// A call whose process was ended because the call timed out has an [ErrTimeout] instead.
 type ProcessError struct {
 	Service, Row string
 	Reason       ProcessEnd
@@ -76,25 +75,25 @@ func (e *ProcessError) Error() string {
 // A ProcessEnd says why the process of a call ended.
 type ProcessEnd string
 
-// These are the reasons.
+// The reasons why the process of a call ended.
 const (
 	ProcessNotStarted  ProcessEnd = "could not be started"
 	ProcessOutOfMemory ProcessEnd = "was killed, because it used too much memory"
 	ProcessCrashed     ProcessEnd = "crashed"
-	ProcessExited      ProcessEnd = "exited"             // the method has called os.Exit
+	ProcessExited      ProcessEnd = "exited"             // the method called os.Exit
 	ProcessKilled      ProcessEnd = "was killed"         // by a signal from outside
 	ProcessBroken      ProcessEnd = "broke the protocol" // of the frames between parent and child
 )
 
-// minMemory is the smallest memory of a row: a program of services takes about half of it.
+// minMemory is the lowest memory limit of a row. A program of services takes about half of it.
 const minMemory = 64 << 20
 
 // Isolated returns the keys isolate and memory of the row's tag: whether its method runs in a
-// process of its own, and how many bytes of memory that process may take, 0 for no limit.
+// separate process, and how many bytes of memory that process may use; 0 means no limit.
 func (r *Row) Isolated() (memory int64, ok bool) { return r.memory, r.isolated }
 
-// Isolate has the row's method run by another process, if it has isolate:"process". Without it, the
-// method runs in this process. An [Extension] calls it.
+// Isolate sets the Isolator that runs the row's method, if the row has isolate:"process". Without
+// an Isolator, the method runs in this process. Call Isolate from an [Extension].
 func (r *Row) Isolate(by Isolator) {
 	if r.isolated {
 		r.isolator = by
@@ -147,7 +146,8 @@ func parseMemory(text string) (int64, error) {
 	return 0, fmt.Errorf(`memory: must be a size such as "512MiB" or "2GiB", not %q`, text)
 }
 
-// checkIsolation returns what of the bound method cannot be sent to another process.
+// checkIsolation returns an error if something that the bound method takes or returns cannot be
+// sent to another process.
 func (r *Row) checkIsolation() error {
 	if !r.isolated {
 		return nil
@@ -230,10 +230,10 @@ func (c *run) leading(ctx context.Context) []any {
 	return values
 }
 
-// Perform runs the method of a call that an [Isolator] of another process has begun: the values
-// that are injected for the call are made here, and its middleware, its log lines and its observers
-// are in the other process. It returns when the method has returned, even if ctx has ended before.
-// The row may be one that [Config].Only leaves out.
+// Perform runs the method of a call that an [Isolator] in another process has begun. The values
+// injected for the call are made here; its middleware, log lines and observers are in the other
+// process. Perform returns when the method has returned, even if ctx has ended before. The row may
+// be one that [Config].Only leaves out.
 func (r *Row) Perform(ctx context.Context, req Request) (result any, err error) {
 	if err := r.runnable(&req); err != nil {
 		req.Reserved.Release()
@@ -255,14 +255,14 @@ func (r *Row) Perform(ctx context.Context, req Request) (result any, err error) 
 	return result, err
 }
 
-// RejectedArguments reports whether err, which Perform has returned, says that the arguments do not
-// fit, or break a constraint: the method was not called.
+// RejectedArguments reports whether err, an error of Perform, means that the method was not called
+// because the arguments do not fit or violate a constraint.
 func RejectedArguments(err error) bool {
 	var misfit *signature.Error
 	var invalid invalidArguments
 	return errors.As(err, &misfit) || errors.As(err, &invalid)
 }
 
-// Rejected returns err as the error of a call whose arguments break a constraint, which was found
-// by another process.
+// Rejected returns err as the error of a call whose arguments violate a constraint, as another
+// process has found.
 func (c *IsolatedCall) Rejected(err *ValidationError) error { return invalidArguments{err} }

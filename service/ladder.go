@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// A Ladder is the delays between the attempts of a call: the first one follows the first attempt.
-// The key retry of a row's tag has it. A nil Ladder retries nothing.
+// A Ladder lists the delays between the attempts of a call; the first delay follows the first
+// attempt. The key retry of a row's tag sets it. With a nil Ladder, nothing is retried.
 type Ladder []time.Duration
 
 // Limits of a Ladder.
 const (
 	MaxRetries     = 1000                // delays of a ladder
-	MaxLevels      = 16                  // different ones: each is a queue of the broker
+	MaxLevels      = 16                  // different delays: each is a queue of the broker
 	MaxDelay       = 30 * 24 * time.Hour // the longest
 	exampleOfRetry = `as in retry:"1s 10s*3 10m"`
 )
 
-// laterDelays are those that every row has for RetryAfter.
+// laterDelays are available to RetryAfter in every row.
 var laterDelays = Ladder{time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute,
 	15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
-// LaterDelays returns the delays that [RetryAfter] selects from if the row's ladder has none that
-// is long enough: 1s 5s 15s 1m 5m 15m 1h 6h 24h.
+// LaterDelays returns the delays that [RetryAfter] selects from if no delay of the row's ladder is
+// long enough: 1s 5s 15s 1m 5m 15m 1h 6h 24h.
 func LaterDelays() []time.Duration { return slices.Clone(laterDelays) }
 
-// ParseLadder reads delays with a space between them. A delay that is repeated may be written once,
-// with the number of times: "1s 10s*3 10m" has five. "off" is no delay at all, which is how a row
-// goes without the default of the configuration. The error says what to write.
+// ParseLadder parses delays separated by spaces. A repeated delay may be written once with a count:
+// "1s 10s*3 10m" has five delays. "off" means no delays, which lets a row opt out of the configured
+// default. The error says what to write.
 func ParseLadder(text string) (Ladder, error) {
 	if strings.TrimSpace(text) == "off" {
 		return nil, nil
@@ -84,7 +84,7 @@ func parseStep(word string) (d time.Duration, times int, err error) {
 	return d, times, nil
 }
 
-// String returns the ladder as a tag has it.
+// String returns the ladder as it is written in a tag.
 func (l Ladder) String() string {
 	if len(l) == 0 {
 		return "off"
@@ -117,8 +117,8 @@ func brief(d time.Duration) string {
 	return text
 }
 
-// Delay returns the delay that follows the attempt with this number, which counts from 1, and false
-// if the ladder has no further one.
+// Delay returns the delay that follows the given attempt, counted from 1, and false if the ladder
+// has no more delays.
 func (l Ladder) Delay(attempt int) (time.Duration, bool) {
 	if attempt < 1 || attempt > len(l) {
 		return 0, false
@@ -126,8 +126,8 @@ func (l Ladder) Delay(attempt int) (time.Duration, bool) {
 	return l[attempt-1], true
 }
 
-// After returns the delay that RetryAfter(d) is rounded up to: the shortest of the ladder's that is
-// not under d, or otherwise the shortest of [LaterDelays] that is not. The error says that d is
+// After returns the delay that RetryAfter(d) is rounded up to: the ladder's shortest delay of at
+// least d or, if it has none, the shortest such delay of [LaterDelays]. It returns an error if d is
 // longer than all of these.
 func (l Ladder) After(d time.Duration) (time.Duration, error) {
 	for _, levels := range []Ladder{l, laterDelays} {

@@ -25,8 +25,8 @@ const (
 const startLimit = time.Minute
 
 // Start sets up every extension, then starts the shared values, then the entrypoints. If one fails,
-// or ctx ends before all have started, Start stops those that have, and the error names the service
-// and the field. If ctx has no deadline, the limit is one minute. A container starts once.
+// or ctx ends before all have started, Start stops those that have; the error names the service and
+// the field. If ctx has no deadline, Start has one minute. A container can be started only once.
 func (c *Container) Start(ctx context.Context) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -102,7 +102,7 @@ func (c *Container) startAll(ctx context.Context) error {
 	return nil
 }
 
-// step runs a step of e's start; nil is none.
+// step runs one step of starting e; run may be nil.
 func (c *Container) step(ctx context.Context, e *managed, run func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -131,8 +131,8 @@ func (c *Container) step(ctx context.Context, e *managed, run func(context.Conte
 // and were given back to the broker before they began. When ctx ends, it kills the rest and returns
 // an error with the number of calls that were cut off.
 //
-// Stop may be called at any time. It ends a Start that has not returned, and waits for a Stop that
-// runs. Before Start, after one that failed, and after Kill, it returns immediately.
+// Stop may be called at any time. It interrupts a Start that has not returned, and waits for a Stop
+// that is running. Before Start, after a Start that failed and after Kill, it returns immediately.
 func (c *Container) Stop(ctx context.Context) error {
 	c.mu.Lock()
 	was := c.state
@@ -162,8 +162,8 @@ func (c *Container) Stop(ctx context.Context) error {
 }
 
 // Kill ends the container immediately: it cancels the contexts of calls, acknowledges nothing more,
-// and closes connections, so that the broker requeues what was not done. It may be called at any
-// time, also during Start and Stop, and more than once.
+// and closes connections, so the broker requeues unacknowledged messages. It may be called at any
+// time, even during Start and Stop, and more than once.
 func (c *Container) Kill() {
 	c.mu.Lock()
 	if c.killed || c.state == over {
@@ -246,7 +246,7 @@ func (c *Container) shutDown(exitCode int) {
 	}
 }
 
-// leave stops a running container, in a goroutine that Wait waits for, and has Wait return the
+// leave stops a running container, in a goroutine that Wait waits for, and makes Wait return the
 // reason. The caller holds mu.
 func (c *Container) leave(reason error) {
 	c.cause = reason
@@ -309,7 +309,7 @@ func (c *Container) shutdown(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// cutShort kills what has not ended with ctx, and returns how many calls were cut off.
+// cutShort kills what is still running when ctx ends. Its error says how many calls were cut off.
 func (c *Container) cutShort(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if cause == nil { // Kill was called, and ctx is about to end
@@ -322,7 +322,7 @@ func (c *Container) cutShort(ctx context.Context) error {
 	return fmt.Errorf("stop was cut short, %s cut off: %w", plural(calls, "call"), cause)
 }
 
-// finish ends the container, or waits for a Kill that does. The first cause counts.
+// finish ends the container, or waits for the Kill that is ending it. The first cause counts.
 func (c *Container) finish(cause error) {
 	c.mu.Lock()
 	killed := c.killed

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Deadline returns the end of the request's limit, if ctx does not end before.
+// Deadline returns the end of the request's limit, or the deadline of its context if that is
+// earlier.
 func (c *run) Deadline() (time.Time, bool) {
 	outer, ok := c.Context.Deadline()
 	if c.timer == nil || c.lifted.Load() || ok && outer.Before(c.deadline) {
@@ -14,8 +15,8 @@ func (c *run) Deadline() (time.Time, bool) {
 	return c.deadline, true
 }
 
-// Lift lifts the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose calls
-// may turn out to be streams, which last as long as somebody reads them.
+// Lift removes the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose
+// calls may turn out to be streams, which last as long as they are read.
 func Lift(ctx context.Context) {
 	if c, ok := ctx.Value(runKey{}).(*run); ok {
 		c.lift()

@@ -8,9 +8,8 @@ import (
 
 var lockerType = reflect.TypeFor[sync.Locker]()
 
-// findLock returns the type of a value in t that must not be copied, and the path to it, nil if
-// there is none. These are the types that the check copylocks of go vet finds, and those of
-// sync/atomic.
+// findLock returns a type within t whose values must not be copied, and the path to it, or nil. It
+// finds the types that go vet's copylocks check finds, and those of sync/atomic.
 func findLock(t reflect.Type, path string) (reflect.Type, string) {
 	switch t.Kind() {
 	case reflect.Array:

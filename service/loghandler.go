@@ -19,13 +19,13 @@ func Logger(ctx context.Context) *slog.Logger {
 	return slog.Default()
 }
 
-// NewLogHandler returns a handler that adds to each record with the context of a call what
-// identifies the call: service, method, call_id, root_call_id, instance, parent_call_id if another
-// call has led to it, and trace_id if it is traced. Programs of package runner log with it. Use it
-// for a logger of your own.
+// NewLogHandler returns a handler that adds to each record logged with a call's context the
+// attributes that identify the call: service, method, call_id, root_call_id, instance,
+// parent_call_id if another call led to it, and trace_id if it is traced. Programs of package
+// runner log with it. Use it for loggers of your own.
 func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{Handler: h} }
 
-// attrs returns what a log line has of the call.
+// attrs returns the attributes of the call for a log line.
 func (c *Call) attrs() []slog.Attr {
 	attrs := make([]slog.Attr, 4, 8)
 	attrs[0] = slog.String("service", c.Service)
@@ -41,15 +41,15 @@ func (c *Call) attrs() []slog.Attr {
 	return attrs
 }
 
-// maxLoggedID is how many bytes of an id that another process has sent are logged.
+// maxLoggedID limits how many bytes of an id sent by another process are logged.
 const maxLoggedID = 200
 
-// LoggedID returns the beginning of an id that another process has sent, as the log has it.
+// LoggedID returns an id sent by another process, cut to at most 200 bytes, as it is logged.
 func LoggedID(id string) string { return id[:min(len(id), maxLoggedID)] }
 
 type logHandler struct {
 	slog.Handler
-	given []string // keys that its records have already
+	given []string // keys that its records already have
 }
 
 func (h logHandler) Handle(ctx context.Context, line slog.Record) error {

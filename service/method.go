@@ -12,8 +12,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A method is a Go method that is bound to its signature: what every call of it needs, looked up
-// once.
+// A method is a Go method bound to its signature. It holds what every call needs, looked up once.
 type method struct {
 	name    string
 	sig     *signature.Signature
@@ -47,7 +46,7 @@ type slot struct {
 
 // prepare returns a copy of the service, and the parameters of its method appended to in: the copy,
 // ctx, the leading values and the decoded arguments. All but the leading values are in one frame,
-// which is one allocation.
+// which takes one allocation.
 func (m *method) prepare(ctx context.Context, leading []any, args *signature.Matched, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
 	frame := reflect.New(m.frame).Elem()
 	self = frame.Field(0)
@@ -177,8 +176,8 @@ func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *si
 	return nil
 }
 
-// store decodes an argument into dst. It adds to broken the faults of values in it that break their
-// constraints.
+// store decodes an argument into dst. It adds the faults of values that violate their constraints
+// to broken.
 func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Value, broken *constraint.Faults) error {
 	known := broken.Len()
 	err := m.decodeValue(dst, s, v)
@@ -230,7 +229,7 @@ func (m *method) misfit(name string, s *slot, err error) error {
 	return m.sig.Mismatch(name, s.expected, why)
 }
 
-// An invalidArguments is the [ValidationError] of arguments that break their constraints.
+// An invalidArguments is the [ValidationError] of arguments that violate their constraints.
 type invalidArguments struct{ error }
 
 func (e invalidArguments) Unwrap() error { return e.error }

@@ -12,13 +12,13 @@ type Runner func(ctx context.Context) (any, error)
 
 // A Middleware wraps every call of a container: it may act before and after the call, change its
 // result, or not run next at all. [Configure] adds it to the container. [New] calls it once for
-// each row. The [Runner] that it returns is called by many goroutines at once, and must call next
-// with a context derived from its own.
+// each row. The [Runner] that it returns is called by many goroutines at once, and must pass next a
+// context derived from its own.
 type Middleware func(next Runner) Runner
 
 var middlewareType = reflect.TypeFor[Middleware]()
 
-// chain returns the method in the middleware.
+// chain returns the row's method wrapped in the middleware.
 func (r *Row) chain(middleware []Middleware) Runner {
 	next := Runner(r.limited)
 	r.wrapped = len(middleware) > 0

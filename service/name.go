@@ -14,12 +14,13 @@ import (
 //		…
 //	}
 //
-// It is the first part of orders.get_order, and may contain dots.
+// The name is the first part of orders.get_order, and may contain dots.
 type Name struct{}
 
-// CheckName returns an error if a service cannot have the name, because it has characters that the
-// names of queues and the keys of bindings must not have: spaces, the wildcards * and #, and what
-// cannot be printed. It is for extensions whose tags name services.
+// CheckName returns an error if a service cannot have the name: because it has characters that must
+// not appear in queue names and binding keys, which are spaces, the wildcards * and #, and
+// unprintable characters, or because a part between its dots is empty. It is for extensions whose
+// tags name services.
 func CheckName(name string) error {
 	unfit := func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune("*#\ufffd", r)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// An Observer is told what happens in a container: which calls run, what they send, which
-// connections are lost. Metrics and traces are observers; package observe and its subpackages have
-// some. Set the functions that you need, and add the Observer with [Configure]:
+// An Observer is notified of what happens in a container: which calls run, what they send, which
+// connections are lost. Metrics and traces are made with it; see package observe and its
+// subpackages. Set the functions that you need, and add the Observer with [Configure]:
 //
 //	service.Configure(service.Observer{
 //		CallEnded: func(ctx context.Context, c service.ObservedCall) {
@@ -15,56 +15,56 @@ import (
 //		},
 //	})
 //
-// An extension that needs the [Host] adds one with [Host.Observe]. If there are several, each is
-// told.
+// An extension that needs the [Host] adds its Observer with [Host.Observe]. If there are several,
+// all are notified.
 //
-// The functions are called by many goroutines at once, in the middle of what they observe: they
-// must not block, and must not call the service. A panic in one is logged, once for each function,
-// and has no effect on the call. Without an Observer nothing is measured.
+// The functions are called by many goroutines at once, in the middle of what they observe, so they
+// must not block and must not call the service. A panic in one is logged, once for each function,
+// and does not affect the call. Without an Observer, nothing is measured.
 type Observer struct {
-	// Bound is called once, when [New] has bound all rows: [Host.Rows] has every row that the
-	// functions below are called with, so that labels and counters can be made in advance.
+	// Bound is called once, when [New] has bound all rows. By then, [Host.Rows] has every row that the
+	// functions below are called with, so labels and counters can be created in advance.
 	Bound func(h *Host)
 
 	// CallBegan is called when a call arrives, before it waits for a worker. The context that it
-	// returns, which must be derived from ctx, is the call's. It may set c.Call.TraceID. Each
-	// CallBegan is followed by one CallEnded.
+	// returns, which must be derived from ctx, becomes the call's context. CallBegan may set
+	// c.Call.TraceID. Each CallBegan is followed by one CallEnded.
 	CallBegan func(ctx context.Context, c ObservedCall) context.Context
 
 	// CallStarted is called when the call has a worker, before the middleware and the method. It is
-	// not called if the call ends before. ctx is the call's.
+	// not called if the call ends before that. ctx is the call's.
 	CallStarted func(ctx context.Context, c ObservedCall)
 
 	// CallEnded is called when the call has ended. ctx is the call's.
 	CallEnded func(ctx context.Context, c ObservedCall)
 
 	// CallStuck is called when the method of a call still runs 5 s after the call has ended, for
-	// instance by its time limit.
+	// example because it timed out.
 	CallStuck func(ctx context.Context, c ObservedCall)
 
 	// SendBegan is called before a message is sent: the request of an RPC client, an event, or a
 	// message of a publisher. It may change m.Headers. The context that it returns, which must be
-	// derived from ctx, is what SendEnded is called with. Each SendBegan is followed by one
-	// SendEnded.
+	// derived from ctx, is passed to SendEnded. Each SendBegan is followed by one SendEnded.
 	SendBegan func(ctx context.Context, m Message) context.Context
 
-	// SendEnded is called when the reply of an RPC has arrived, the broker has confirmed an event or
-	// a message, or that has failed. It may be called by another goroutine than SendBegan.
+	// SendEnded is called when the reply to an RPC has arrived, when the broker has confirmed an event
+	// or a message, or when one of these has failed. It may be called by a different goroutine than
+	// SendBegan.
 	SendEnded func(ctx context.Context, m Message, took time.Duration, err error)
 
 	// Retried is called when a failed message or request will be handled again.
 	Retried func(ctx context.Context, f Failure)
 
 	// Parked is called when a message or request has failed for the last time, and was moved to the
-	// queue of dead letters.
+	// dead queue.
 	Parked func(ctx context.Context, f Failure)
 
 	// Dropped is called when a message or request has failed for the last time, and was
 	// acknowledged without being kept.
 	Dropped func(ctx context.Context, f Failure)
 
-	// Connected is called when a connection to the broker is open: the first time, and each time
-	// that it is back.
+	// Connected is called when a connection to the broker is established, the first time and each time
+	// after it was lost.
 	Connected func(c Connection)
 
 	// Disconnected is called when a connection to the broker was lost or closed.
@@ -91,20 +91,20 @@ type ObservedCall struct {
 
 	Began    time.Time     // when it arrived
 	Started  bool          // it got a worker
-	Waited   time.Duration // how long it waited for a worker; until it has started, 0
-	Duration time.Duration // how long it ran, with its middleware and without Waited; until it has ended, 0
-	Outcome  Outcome       // until it has ended, OK
+	Waited   time.Duration // how long it waited for a worker; 0 until it has started
+	Duration time.Duration // how long it ran, with its middleware and without Waited; 0 until it has ended
+	Outcome  Outcome       // OK until it has ended
 	Err      error         // what the method returned, or why it was not run; nil if it succeeded
 }
 
 // A Header has the headers that a call came with.
 type Header interface {
-	// Get returns the value of a header, "" if there is none or it is not text. Headers of messages
-	// are found by their name, and by the name with which Nameko passes them on: nameko.<name>.
+	// Get returns the value of a header, or "" if there is none or it is not text. If a message has no
+	// header with the name, Get returns its header nameko.<name>, as which Nameko passes a header on.
 	Get(name string) string
 }
 
-// A Message is what a process sends, as an [Observer] sees it.
+// A Message is a message that a process sends, as an [Observer] sees it.
 type Message struct {
 	Kind     string // the package that sends it: rpc, events or messaging
 	Service  string // rpc: the service that is called; events: the one whose event it is; else ""
@@ -114,7 +114,7 @@ type Message struct {
 	ID       string // rpc: the correlation id; else ""
 	Size     int    // of the body, in bytes
 
-	// Headers are those of the message. They are the Observer's to change in SendBegan.
+	// Headers are those of the message. SendBegan may change them.
 	Headers map[string]any
 }
 

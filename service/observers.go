@@ -12,19 +12,19 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// Observers are the observers of a container: what they are told is told to each. [Host.Observers]
-// returns them. Extensions that send messages, or that settle what the container cannot see, tell
-// them of it. Without an [Observer] the methods do nothing, at no cost.
+// Observers notifies all observers of a container. [Host.Observers] returns it. Extensions call its
+// methods to report what the container cannot see: messages that they send, and what becomes of
+// those that failed. Without an [Observer], the methods do nothing, at no cost.
 type Observers struct {
 	logger *slog.Logger
 	all    []*observer // complete when New returns
 }
 
-// An observer is one of them.
+// An observer is one [Observer] of a container.
 type observer struct {
 	Observer
 	logger   *slog.Logger
-	panicked [hooks]atomic.Bool // by hook: it is logged
+	panicked [hooks]atomic.Bool // by hook: its panic was logged
 }
 
 // A hook is one of the functions of an [Observer].
@@ -58,8 +58,8 @@ func (h hook) String() string {
 	}[h]
 }
 
-// Observe adds an observer. It is for an [Extension] that needs the Host to make one; anything else
-// uses [Configure]. Once [New] has returned, it returns an error.
+// Observe adds an observer. It is for an [Extension] that needs the Host to make one; otherwise,
+// use [Configure]. After [New] has returned, it returns an error.
 func (h *Host) Observe(o Observer) error {
 	if h.container.bound {
 		return errors.New("Observe was called after service.New has returned: call it in an Extension, Entrypoint or Dependency")
@@ -75,11 +75,11 @@ func (all *Observers) add(o Observer) {
 	all.all = append(all.all, &observer{Observer: o, logger: all.logger})
 }
 
-// On reports whether there is an observer. There is none in a nil *Observers, which may be told
-// anything.
+// On reports whether there is an observer. A nil *Observers has none, and its methods may be
+// called.
 func (all *Observers) On() bool { return all != nil && len(all.all) > 0 }
 
-// each tells every observer. A panic of one is logged, and the others are told all the same.
+// each calls tell for every observer. A panic of one is logged, and the others are still told.
 func (all *Observers) each(h hook, tell func(o *observer)) {
 	if all == nil {
 		return
@@ -94,7 +94,7 @@ func (o *observer) tell(h hook, tell func(o *observer)) {
 	tell(o)
 }
 
-// recovered is deferred around a function of the observer: it logs the first panic of it.
+// recovered is deferred around each call of a function of the observer, and logs its first panic.
 func (o *observer) recovered(h hook) {
 	if p := recover(); p != nil && !o.panicked[h].Swap(true) {
 		o.logger.Error("observer panicked: further panics of this function are not logged", "function", h.String(),
@@ -111,8 +111,8 @@ func (all *Observers) bound(host *Host) {
 	})
 }
 
-// callBegan, callStarted and callEnded are on the path of every call: they go without each, which
-// copies the call once more and calls a function value twice.
+// callBegan, callStarted and callEnded are on the path of every call. They avoid each, which copies
+// the call once more and calls a function value twice.
 
 func (all *Observers) callBegan(ctx context.Context, c *ObservedCall) context.Context {
 	for _, o := range all.all {
@@ -164,7 +164,7 @@ func (all *Observers) callStuck(ctx context.Context, c ObservedCall) {
 	})
 }
 
-// Refused tells that a call of a row was not made at all, because of what came in: it counts as a
+// Refused reports that a call of a row was not made because its input was refused. It counts as a
 // call with [OutcomeRejected]. It is for entrypoints that refuse input before [Row.Run].
 func (all *Observers) Refused(ctx context.Context, r *Row, header Header, err error) {
 	if !all.On() {
@@ -177,8 +177,8 @@ func (all *Observers) Refused(ctx context.Context, r *Row, header Header, err er
 	all.callEnded(ctx, &c)
 }
 
-// SendBegan tells that a message is about to be sent, and returns the context for SendEnded. The
-// observers may add to m.Headers, which must not be nil if On.
+// SendBegan reports that a message is about to be sent, and returns the context for SendEnded. The
+// observers may add to m.Headers, which must not be nil if On returns true.
 func (all *Observers) SendBegan(ctx context.Context, m Message) context.Context {
 	all.each(sendBegan, func(o *observer) {
 		if o.SendBegan != nil {
@@ -188,7 +188,8 @@ func (all *Observers) SendBegan(ctx context.Context, m Message) context.Context 
 	return ctx
 }
 
-// SendEnded tells how the sending of a message has ended that SendBegan was told of.
+// SendEnded reports the outcome of sending a message that was reported with SendBegan, and how long
+// it took.
 func (all *Observers) SendEnded(ctx context.Context, m Message, took time.Duration, err error) {
 	all.each(sendEnded, func(o *observer) {
 		if o.SendEnded != nil {
@@ -197,7 +198,7 @@ func (all *Observers) SendEnded(ctx context.Context, m Message, took time.Durati
 	})
 }
 
-// Retried tells that a failed message or request will be handled again.
+// Retried reports that a failed message or request will be handled again.
 func (all *Observers) Retried(ctx context.Context, f Failure) {
 	all.each(retried, func(o *observer) {
 		if o.Retried != nil {
@@ -206,7 +207,7 @@ func (all *Observers) Retried(ctx context.Context, f Failure) {
 	})
 }
 
-// Parked tells that a message or request was moved to the queue of dead letters.
+// Parked reports that a message or request was moved to the dead queue.
 func (all *Observers) Parked(ctx context.Context, f Failure) {
 	all.each(parked, func(o *observer) {
 		if o.Parked != nil {
@@ -215,7 +216,7 @@ func (all *Observers) Parked(ctx context.Context, f Failure) {
 	})
 }
 
-// Dropped tells that a message or request that has failed was acknowledged without being kept.
+// Dropped reports that a failed message or request was acknowledged without being kept.
 func (all *Observers) Dropped(ctx context.Context, f Failure) {
 	all.each(dropped, func(o *observer) {
 		if o.Dropped != nil {
@@ -224,7 +225,7 @@ func (all *Observers) Dropped(ctx context.Context, f Failure) {
 	})
 }
 
-// Connected tells that a connection to the broker is open.
+// Connected reports that a connection to the broker is open.
 func (all *Observers) Connected(c Connection) {
 	all.each(connected, func(o *observer) {
 		if o.Connected != nil {
@@ -233,7 +234,7 @@ func (all *Observers) Connected(c Connection) {
 	})
 }
 
-// Disconnected tells that a connection to the broker was lost or closed.
+// Disconnected reports that a connection to the broker was lost or closed.
 func (all *Observers) Disconnected(c Connection) {
 	all.each(disconnected, func(o *observer) {
 		if o.Disconnected != nil {
@@ -242,7 +243,7 @@ func (all *Observers) Disconnected(c Connection) {
 	})
 }
 
-// SocketOpened tells that a websocket was opened.
+// SocketOpened reports that a websocket was opened.
 func (all *Observers) SocketOpened(s ObservedSocket) {
 	all.each(socketOpened, func(o *observer) {
 		if o.SocketOpened != nil {
@@ -251,7 +252,7 @@ func (all *Observers) SocketOpened(s ObservedSocket) {
 	})
 }
 
-// SocketClosed tells that a websocket was closed.
+// SocketClosed reports that a websocket was closed.
 func (all *Observers) SocketClosed(s ObservedSocket) {
 	all.each(socketClosed, func(o *observer) {
 		if o.SocketClosed != nil {
@@ -260,7 +261,7 @@ func (all *Observers) SocketClosed(s ObservedSocket) {
 	})
 }
 
-// TicksMissed tells that n ticks of a timer were skipped because they were late.
+// TicksMissed reports that n ticks of a timer were skipped because they were late.
 func (all *Observers) TicksMissed(r *Row, n int) {
 	all.each(ticksMissed, func(o *observer) {
 		if o.TicksMissed != nil {

@@ -7,23 +7,24 @@ import (
 	"sync"
 )
 
-// An Outbox says when what a method sends through a field leaves: see [Field.Outbox].
+// An Outbox says when messages that a method sends through a field leave the process; see
+// [Field.Outbox].
 type Outbox string
 
 // The values of the key outbox of a field's tag.
 const (
-	// SendNow is without the key: at once.
+	// SendNow, without the key, sends them immediately.
 	SendNow Outbox = ""
 
-	// OutboxMemory is after the call, if it succeeds: see [AfterCall].
+	// OutboxMemory sends them after the call, if it succeeds; see [AfterCall].
 	OutboxMemory Outbox = "memory"
 
-	// OutboxDatabase is with the commit of the call's transaction, in which it is kept: see
+	// OutboxDatabase stores them in the call's transaction, and sends them once it is committed; see
 	// [Transaction].
 	OutboxDatabase Outbox = "database"
 )
 
-// An outbox has what one run of a method sends after it, in order, and its transaction.
+// An outbox holds what is sent after one run of a method, in order, and the run's transaction.
 type outbox struct {
 	mu    sync.Mutex
 	sends []func(ctx context.Context) error
@@ -36,9 +37,10 @@ type outboxKey struct{}
 // errOver is the error of a message for an outbox whose call has ended.
 var errOver = errors.New("outbox: the call has ended")
 
-// Outbox reads the key outbox of the field's tag. With "memory", what a method sends through the
-// field leaves after the call's own values were closed, so after its transaction was committed:
-// pass the sending to [AfterCall]. With "database", write it into the [Transaction] of the call.
+// Outbox reads the key outbox of the field's tag. With "memory", messages that a method sends
+// through the field leave after the call's own values were closed, and so after its transaction was
+// committed: pass a function that sends them to [AfterCall]. With "database", write them in the
+// [Transaction] of the call.
 func (f *Field) Outbox() (Outbox, error) {
 	switch text, ok := f.Tag.lookup("outbox"); {
 	case !ok:
@@ -51,16 +53,17 @@ func (f *Field) Outbox() (Outbox, error) {
 	}
 }
 
-// UseTransaction says that the calls of the row may use a [Transaction]. Entrypoint calls it, if it
-// sets [Request].Once.
+// UseTransaction declares that the calls of the row may use a [Transaction]. Call it from
+// Entrypoint if requests have [Request].Once.
 func (r *Row) UseTransaction() { r.hosted.outbox, r.once = true, true }
 
-// AfterCall has send called when the method of the call has succeeded and the call's own values,
-// such as a transaction, were closed without an error. Its error is then the call's, and what comes
-// after it is not sent. If the call fails, nothing is sent. AfterCall calls send at once outside of
-// a call, and in a service without a field that has [Field.Outbox].
+// AfterCall arranges for send to be called after the method of the call has succeeded and the
+// call's own values, such as a transaction, were closed without an error. If send fails, the call
+// fails with that error, and later sends are skipped. If the call fails, nothing is sent. Outside
+// of a call, and in a service in which no field has [Field.Outbox], AfterCall calls send
+// immediately. After the call has ended, it returns an error.
 //
-// ctx of send is that of the call. It must not wait for a worker.
+// send receives the context of the call, and must not wait for a worker.
 func AfterCall(ctx context.Context, send func(ctx context.Context) error) error {
 	o, _ := ctx.Value(outboxKey{}).(*outbox)
 	if o == nil {
@@ -75,9 +78,10 @@ func AfterCall(ctx context.Context, send func(ctx context.Context) error) error 
 	return nil
 }
 
-// SetTransaction says that the call of ctx works in the transaction tx, whatever that is: package
-// service knows no database. Users call jobs.UseTx. Outside of a call, and in a service that has
-// neither a field with [Field.Outbox] nor a row with [Row.UseTransaction], it does nothing.
+// SetTransaction declares that the call of ctx works in the transaction tx, which may have any
+// type, because package service knows no database. Services call jobs.UseTx instead. Outside of a
+// call, and in a service that has neither a field with [Field.Outbox] nor a row with
+// [Row.UseTransaction], it does nothing.
 func SetTransaction(ctx context.Context, tx any) {
 	if o, _ := ctx.Value(outboxKey{}).(*outbox); o != nil {
 		o.mu.Lock()
@@ -86,8 +90,9 @@ func SetTransaction(ctx context.Context, tx any) {
 	}
 }
 
-// Transaction returns what [SetTransaction] was called with in the call of ctx, nil if it was not.
-// called reports whether it could have been: ctx is that of a method, and the call has not ended.
+// Transaction returns the transaction that [SetTransaction] has set in the call of ctx, or nil.
+// called reports whether it could have been set: whether ctx is that of a method whose call has not
+// ended.
 func Transaction(ctx context.Context) (tx any, called bool) {
 	o, _ := ctx.Value(outboxKey{}).(*outbox)
 	if o == nil {
@@ -98,7 +103,7 @@ func Transaction(ctx context.Context) (tx any, called bool) {
 	return o.tx, !o.over
 }
 
-// withOutbox returns the context of a run of a method.
+// withOutbox returns the context of a run of a method, with an outbox if the service uses one.
 func (h *hosted) withOutbox(ctx context.Context) context.Context {
 	if !h.outbox {
 		return ctx
@@ -106,8 +111,8 @@ func (h *hosted) withOutbox(ctx context.Context) context.Context {
 	return context.WithValue(ctx, outboxKey{}, new(outbox))
 }
 
-// sendOutbox sends what a run of a method has put into its outbox, if it has succeeded. It returns
-// the outcome of the run.
+// sendOutbox sends the outbox of a run of a method that has succeeded. It returns the outcome of
+// the run.
 func (c *run) sendOutbox(ctx context.Context, result any, err error) (_ any, failed error) {
 	if !c.row.hosted.outbox {
 		return result, err
@@ -132,15 +137,15 @@ func (c *run) sendOutbox(ctx context.Context, result any, err error) (_ any, fai
 	return result, nil
 }
 
-// ErrDuplicate is what [Request].Once returns for a call that ran before, and what the Dones of its
-// values are called with.
+// ErrDuplicate is returned by [Request].Once for a call that ran before. The Dones of the call's
+// values receive it.
 var ErrDuplicate = errors.New("the call ran before, and its work was committed")
 
 // errDuplicate is the error of a call whose method was not called, because it ran before. It is not
 // ErrDuplicate itself, which a method might return.
 var errDuplicate = fmt.Errorf("not again: %w", ErrDuplicate)
 
-// once asks Request.Once whether the method is called. It reports whether that was done before.
+// once calls Request.Once, and reports whether the call ran before.
 func (c *run) once(ctx context.Context) (again bool, err error) {
 	err = c.request.Once(ctx)
 	return errors.Is(err, ErrDuplicate), err

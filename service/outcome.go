@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// An Outcome says how a call has ended. There are few, so that they can be labels of metrics.
+// An Outcome says how a call has ended. There are only a few, so they can be labels of metrics.
 type Outcome uint8
 
 const (
@@ -21,19 +21,18 @@ const (
 	OutcomeFault
 	// OutcomeTimeout is a call that exceeded its time limit.
 	OutcomeTimeout
-	// OutcomeCancelled is a call that its caller gave up.
+	// OutcomeCancelled is a call that its caller gave up on.
 	OutcomeCancelled
 	// OutcomeRejected is a call that was not run: a [Guard] refused it, its message could not be
 	// read, or its arguments did not fit.
 	OutcomeRejected
-	// OutcomeStopped is a call that did not run, or not to its end, because the container was
-	// stopped.
+	// OutcomeStopped is a call that did not run or was interrupted because the container was stopped.
 	OutcomeStopped
 
 	outcomes
 )
 
-// Outcomes are how many outcomes there are: an array of this size has a place for each.
+// Outcomes is the number of outcomes: an array of this size can be indexed by an Outcome.
 const Outcomes = int(outcomes)
 
 // String returns the outcome in one word: ok, expected, fault, timeout, cancelled, rejected or
@@ -42,8 +41,8 @@ func (o Outcome) String() string {
 	return [...]string{"ok", "expected", "fault", "timeout", "cancelled", "rejected", "stopped"}[min(o, outcomes-1)]
 }
 
-// outcome returns how a call with an error has ended. It runs code of the service: the methods of
-// the error.
+// outcome returns the outcome of a call that failed with err. It calls methods of err, which are
+// the service's code.
 func (c *run) outcome(err error) Outcome {
 	var misfit *signature.Error
 	var invalid invalidArguments
@@ -62,7 +61,7 @@ func (c *run) outcome(err error) Outcome {
 	return OutcomeFault
 }
 
-// givenUp reports whether the context of the call was cancelled because its caller has gone.
+// givenUp reports whether the context of the call was cancelled because its caller gave up.
 func (c *run) givenUp() bool {
 	cause := context.Cause(c)
 	return Expected(cause) || errors.Is(cause, context.Canceled)

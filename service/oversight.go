@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/internal/nearest"
 )
 
-// oversight returns an error if a field, which nothing sets, was probably meant to be set, or to be
+// oversight returns an error if a field that nothing sets was probably meant to be set, or to be
 // the table. v is its value.
 func (b *binder) oversight(f reflect.StructField, v reflect.Value) error {
 	if err := misspeltInject(f.Tag); err != nil {
@@ -85,8 +85,8 @@ func fieldsOf(t reflect.Type) (fields []reflect.StructField) {
 	return fields
 }
 
-// nameable reports whether a value of t in the application can be meant for a field of that type:
-// not that of a predeclared one, such as int or error.
+// nameable reports whether a value of t in the application may be meant for a field of that type,
+// which is not so for predeclared types such as int or error.
 func nameable(t reflect.Type) bool {
 	return t.PkgPath() != "" || slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map, reflect.Func, reflect.Chan}, t.Kind())
 }

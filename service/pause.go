@@ -2,12 +2,11 @@ package service
 
 import "time"
 
-// A Pause says that a row takes no messages at present, and why. The calls of the row that run go
-// on.
+// A Pause says that a row currently takes no messages, and why. Running calls of the row continue.
 type Pause struct {
 	Service string    `json:"service"`
 	Row     string    `json:"row"`
-	Queue   string    `json:"queue"` // of the messages that wait
+	Queue   string    `json:"queue"` // where its messages wait
 	Reasons []string  `json:"reasons"`
 	Since   time.Time `json:"since"`
 }

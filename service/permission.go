@@ -39,12 +39,12 @@ func (r *Row) readPermission() error {
 	return errors.Join(append(mistakes, err)...)
 }
 
-// Permission returns the path of groups that people need who run the row from a control panel, by
-// the key allow of its tag: control_panel/services/orders. It continues that of the service unless
-// it begins with /. "" means that the row is not for control panels. A [Guard] refuses the calls of
-// others.
+// Permission returns the path of groups that people need to run the row from a control panel, such
+// as control_panel/services/orders. It is the key allow of the row's tag, appended to that of the
+// service unless it begins with /. "" means that the row is not for control panels. A [Guard]
+// refuses calls by other people.
 func (r *Row) Permission() string { return r.allow }
 
-// Confirm reports whether a control panel asks people to confirm that they run the row, by the key
-// confirm of its tag.
+// Confirm reports whether a control panel asks for confirmation before it runs the row, which is
+// the key confirm of the row's tag.
 func (r *Row) Confirm() bool { return r.confirm }

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// maxIdle is how many goroutines of a pool wait for work.
+// maxIdle limits how many goroutines of a pool wait for work.
 const maxIdle = 256
 
-// A pool runs tasks in goroutines that it keeps. One that has run a call has grown the stack that
-// the next call needs, and that is most of what a goroutine costs.
+// A pool runs tasks in goroutines that it reuses. A goroutine that has run a call has already grown
+// the stack that the next call needs, which is most of what a goroutine costs.
 type pool struct {
 	leaving sync.WaitGroup // idle goroutines that were told to end
 
@@ -20,7 +20,8 @@ type pool struct {
 	closed bool
 }
 
-// A task is work for a pool. It is given the number of its goroutine, as stack traces write it.
+// A task is work for a pool. work receives the number of its goroutine as it appears in stack
+// traces.
 type task interface{ work(goroutine *string) }
 
 // run runs t in a goroutine.
@@ -65,7 +66,7 @@ func (a *aside) work(*string) {
 	a.err = nil
 }
 
-// loop is one of the goroutines.
+// loop runs tasks in one of the goroutines, starting with t.
 func (p *pool) loop(t task) {
 	number, next := goroutine(), make(chan task, 1)
 	for {
@@ -84,7 +85,7 @@ func (p *pool) loop(t task) {
 	}
 }
 
-// close ends the idle goroutines, and the others when they have done their work.
+// close ends the idle goroutines now, and the others when they have done their work.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -122,8 +123,8 @@ func (e *errand) work(*string) {
 	e.fn(e.container.life)
 }
 
-// An activity counts goroutines. Unlike a sync.WaitGroup, it can be added to while it is waited
-// for, and the wait can end before the goroutines do.
+// An activity counts goroutines. Unlike with a sync.WaitGroup, goroutines can be added during a
+// wait, and a wait can end before they do.
 type activity struct {
 	mu   sync.Mutex
 	n    int

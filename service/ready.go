@@ -16,14 +16,14 @@ type Extension func(h *Host) error
 // An Outage is an optional interface of shared values ([Shared]) that depend on something outside
 // of the process, such as a connection to a broker.
 type Outage interface {
-	// Outage returns what is away, as in "the broker", and since when. The time is zero if nothing
-	// is.
+	// Outage returns what is unavailable, such as "the broker", and since when. The time is zero if
+	// nothing is.
 	Outage() (what string, since time.Time)
 }
 
 // Ready returns nil if the container has started, is not stopping, has no dependency that is
 // failing ([HealthChecker]), and has had no [Outage] for longer than grace. A negative grace
-// ignores outages. The error is for people who operate the process; it has no addresses.
+// ignores outages. The error is for operators of the process; it contains no addresses.
 func (h *Host) Ready(grace time.Duration) error {
 	c := h.container
 	c.mu.Lock()

@@ -7,10 +7,10 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A Request is what an entrypoint hands to [Row.Run]: the call that a delivery, a request or a tick
-// asks for. The zero value asks for a call without arguments.
+// A Request is the call that an entrypoint makes with [Row.Run] for a delivery, a request or a
+// tick. The zero value is a call without arguments.
 type Request struct {
-	// ID is the last part of the call's id, after service and method; "" is a new one.
+	// ID is the last part of the call's id, after service and method; "" means a new one.
 	ID string
 
 	// Parents, Data, Redelivered and Attempt are those of the [Call]; an Attempt of 0 is the first.
@@ -22,73 +22,74 @@ type Request struct {
 	// Header has the headers that the call came with, for observers. Nil if there are none.
 	Header Header
 
-	// Grant is what came with the call for a [Guard]: who may run it. It is a secret, and not part of
-	// Data, so that the call does not pass it on. "" if there is none. Job is the id of the job that
-	// the call runs, "" if it is not one, and Payload is the job's body, before compression.
+	// Grant is the credential that came with the call, which a [Guard] checks; "" if there is none. It
+	// is a secret, and not part of Data, so the call does not pass it on. Job is the id of the job
+	// that the call runs, or "" if it runs none, and Payload is the job's body before compression.
 	Grant   string
 	Job     string
 	Payload []byte
 
 	Arguments signature.Arguments
 
-	// Input reads the arguments when the call has a worker. Nil if they are Arguments.
+	// Input reads the arguments once the call has a worker. If it is nil, Arguments are used.
 	Input Input
 
-	// Leading are the values of the types that [Row.Bind] was given. A func(context.Context) any is
-	// called with the context of the call, and returns the value.
+	// Leading are the values of the leading parameters, whose types were passed to [Row.Bind]. A
+	// func(context.Context) any is called with the context of the call, and returns the value.
 	Leading []any
 
-	// Limit is how long the call may wait for a worker and, unless its row has a timeout, run. 0 is
-	// no limit. [Lift] lifts it.
+	// Limit is how long the call may wait for a worker and, unless its row has a timeout, run. 0 means
+	// no limit. [Lift] removes it.
 	Limit time.Duration
 
-	// Cancel cancels the context that Run is given, so that Run does not have to make one. Run
-	// calls it when the method has returned, when the container is killed, and at the end of Limit.
-	// Nil if the context cannot be cancelled, or must not be.
+	// Cancel cancels the context passed to Run, which saves Run from deriving one. Run calls it when
+	// the method has returned, when the container is killed, and at the end of Limit. It is nil if the
+	// context cannot or must not be cancelled.
 	Cancel context.CancelCauseFunc
 
-	// Cancelled says in the log why the call was cancelled, if the context that Run is given is
-	// cancelled without a cause. Nil is "by its caller".
+	// Cancelled is the reason in the log if the context passed to Run is cancelled without a cause.
+	// Nil means "by its caller".
 	Cancelled error
 
-	// Reserved is the worker of the call, by [Row.Reserve] or [Row.TryReserve]: the call does not wait
-	// for one. Run releases it in any case. Nil if the call waits for a worker.
+	// Reserved is the call's worker if one was reserved with [Row.Reserve] or [Row.TryReserve]. Run
+	// always releases it. If it is nil, the call waits for a worker.
 	Reserved *Reservation
 
-	// Withdrawn ends the wait for a worker when it is closed: the error is an [ErrStopped] then. A
-	// call that has its worker runs on. Nil if the request cannot be withdrawn.
+	// Withdrawn ends the wait for a worker when it is closed, and the error is an [ErrStopped]. A call
+	// that already has its worker continues. It is nil if the request cannot be withdrawn.
 	Withdrawn <-chan struct{}
 
-	// Result makes the result of the call from what the method returns, while the values that were
-	// injected for the call are still open: a stream that reads from them is read there. Nil if the
-	// result is what the method returns, or, if that is an iterator, the list of its items.
+	// Result converts what the method returns to the result of the call, while the values injected for
+	// the call are still open; a stream that reads from them is read here. If it is nil, the result is
+	// what the method returns or, for an iterator, the list of its items.
 	Result func(ctx context.Context, result any) (any, error)
 
-	// Once is called before the method, when the values that are injected for the call were made: in
-	// the [Transaction] of the call it notes that the call runs. If its error is an [ErrDuplicate],
-	// the method is not called, the values are closed with the error, and the call succeeds without
-	// a result. Nil if the method is called in any case. The row must have [Row.UseTransaction].
+	// Once is called before the method, after the values injected for the call were made. It records
+	// in the [Transaction] of the call that the call runs. If it returns an [ErrDuplicate], the method
+	// is not called, the values are closed with that error, and the call succeeds without a result. If
+	// Once is nil, the method is always called. Entrypoint must have called [Row.UseTransaction].
 	Once func(ctx context.Context) error
 
-	// Noted is called with what the method says by [Note], for instance how far it has come. It is
-	// for entrypoints whose methods may run in another process: there, values of ctx do not reach
-	// them. Nil if nobody listens.
+	// Noted is called with the data that the method passes to [Note], such as its progress. It is for
+	// entrypoints whose methods may run in another process, where values of ctx do not reach them. It
+	// may be nil.
 	Noted func(data []byte)
 
-	// Watcher follows the call; nil if nobody does.
+	// Watcher follows the call. It may be nil.
 	Watcher Watcher
 
 	performed bool // by Perform
 }
 
-// An Input is the message with the arguments of a call, while it is encoded. What decoding takes is
-// limited thereby: it counts as part of the call, only as many messages are decoded at once as
-// there are workers, and none whose call has ended.
+// An Input is the encoded message with the arguments of a call. It is decoded as part of the call
+// to limit the cost: no more messages are decoded at once than there are workers, and none whose
+// call has ended.
 type Input interface {
 	// Read returns the arguments. ctx is the call's. Body is closed when the arguments are decoded,
-	// before the method runs. A middleware that tries again reads again, maybe in another goroutine.
+	// before the method runs. If a middleware retries, Read is called again, possibly by another
+	// goroutine.
 	//
-	// The error is the call's, and is not logged: log there why the message cannot be read.
+	// The error becomes the call's. It is not logged, so Read must log why the message cannot be read.
 	Read(ctx context.Context) (args signature.Arguments, body Body, err error)
 }
 
@@ -100,17 +101,16 @@ type unreadError struct{ error }
 
 func (e unreadError) Unwrap() error { return e.error }
 
-// A Watcher follows a call while [Row.Run] blocks, in any goroutine. It is called back, against the
-// usual flow, because an entrypoint must act at these moments: it acknowledges a delivery before
-// the method runs, and it takes on further calls while the ones that it has do not need their
-// workers.
+// A Watcher follows a call while [Row.Run] blocks. Any goroutine may call it. It is a callback
+// because an entrypoint must act at these moments: it acknowledges a delivery before the method
+// runs, and it accepts more calls while its current ones do not need their workers.
 type Watcher interface {
-	// Began is called when the call has a worker and its method is about to run. ctx is the call's.
-	// With an error the method does not run, and the error is the call's.
+	// Began is called when the call has a worker and its method is about to run. ctx is the call's. If
+	// it returns an error, the method does not run, and the call fails with that error.
 	Began(ctx context.Context) error
 
-	// Idle is called with true when the call begins to wait without a worker: it has lent its own
-	// ([Lend]), or its row runs as many calls as max_workers allows. It is called with false when
-	// the call goes on or ends. It must not block.
+	// Idle is called with true when the call begins to wait without a worker, because it has lent its
+	// own ([Lend]), because its row runs as many calls as max_workers allows, or between two attempts
+	// ([Row.RunAgain]). It is called with false when the call continues or ends. It must not block.
 	Idle(on bool)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A Row is a row of a service's table of entrypoints, as its [EntrypointType] sees it. It binds the
-// service's method, and runs it.
+// A Row is a row in a service's table of entrypoints, as its [EntrypointType] sees it. It binds a
+// method of the service and runs it.
 type Row struct {
 	Host    *Host
 	Service string       // the service's name
@@ -35,9 +35,9 @@ type Row struct {
 	isolator  Isolator      // nil if the method runs in this process
 	once      bool          // by UseTransaction
 	lenient   bool          // members of objects in arguments may be missing
-	allow     string        // the groups that people need who run it; "" if it is not for them
-	confirm   bool          // they confirm that
-	grants    bool          // its requests have grants, by UseGrants
+	allow     string        // the groups that people need to run it; "" if it is not for people
+	confirm   bool          // people confirm that they run it
+	grants    bool          // its requests have grants: see UseGrants
 	workers   []*semaphore  // what a call needs: the row's, if it has max_workers, and the service's
 	method    *method       // set by Bind
 	prefix    string        // of the ids of its calls
@@ -51,12 +51,13 @@ type Row struct {
 // would write it. leading are the types of the parameters that the method takes after ctx and
 // before the arguments; [Request].Leading has their values. The error says what to write instead.
 //
-// Each name of a list is one Go parameter. Without a list, the method has no further parameter, or
-// one: a struct, or a pointer to one, whose fields are the parameters. The tag json names a field;
-// it is optional if it has default:"1" (a Python literal) or omitempty, or is a pointer.
+// Each name in a list is one Go parameter. Without a list, the method has either no further
+// parameter or one: a struct, or a pointer to one, whose fields are the parameters. The tag json
+// names a field; the field is optional if it has default:"1" (a Python literal), omitempty or
+// omitzero, or is a pointer.
 //
 // If leading has a type with the method Context() context.Context, such as *http.Request, the Go
-// method may take nothing but the leading parameters, not even ctx, and return nothing.
+// method may instead take only the leading parameters, without ctx, and return nothing.
 //
 // Entrypoint must call Bind once.
 func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, error) {
@@ -76,12 +77,12 @@ func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, 
 	return m.sig, nil
 }
 
-// Follow returns a row for another method of the service, which is called when something has become
-// of the calls of r, such as the done hook of a job. It is not in the table: it has no entrypoint,
-// no timeout and no max_workers, and descriptions do not have it. spec and leading are those of
-// [Row.Bind]. Its calls have the middleware of the container and a worker of the service.
+// Follow returns a row for another method of the service, which is called after calls of r, such as
+// the done hook of a job. That row is not in the table: it has no entrypoint, no timeout and no
+// max_workers, and does not appear in descriptions. spec and leading are those of [Row.Bind]. Its
+// calls run in the container's middleware and take a worker of the service.
 //
-// Entrypoint calls Follow.
+// Call Follow from Entrypoint.
 func (r *Row) Follow(method, spec string, leading ...reflect.Type) (*Row, error) {
 	f := &Row{
 		Host:      r.Host,
@@ -104,9 +105,9 @@ func (r *Row) Follow(method, spec string, leading ...reflect.Type) (*Row, error)
 	return f, nil
 }
 
-// Params returns the types of the parameters that the row's method has after ctx, nil if there is
-// no such method (Bind says so). It is for entrypoints that do not need their methods to take what
-// they can give.
+// Params returns the types of the parameters of the row's method after ctx, or nil if there is no
+// such method, which Bind reports. It is for entrypoints with leading parameters that methods need
+// not take.
 func (r *Row) Params() []reflect.Type {
 	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok {
@@ -115,8 +116,8 @@ func (r *Row) Params() []reflect.Type {
 	return withoutContext(inputs(method.Type))
 }
 
-// Result returns the type of the result that the row's method has besides its error, nil if there
-// is none or no such method. It is []T if the method returns an iter.Seq2[T, error]: see
+// Result returns the type of the result of the row's method besides its error, or nil if there is
+// no result or no such method. It is []T if the method returns an iter.Seq2[T, error]; see
 // [Row.Item].
 func (r *Row) Result() reflect.Type {
 	result := r.result()
@@ -126,13 +127,14 @@ func (r *Row) Result() reflect.Type {
 	return result
 }
 
-// Item returns T if the row's method returns (iter.Seq2[T, error], error), nil otherwise. The call
-// of such a method ends when its iterator has: by default [Row.Run] reads the items into a []T,
-// while the values of the call are open. An entrypoint that can send them one by one reads the
+// Item returns T if the row's method returns (iter.Seq2[T, error], error), or nil otherwise. The
+// call of such a method ends when its iterator does. By default, [Row.Run] reads the items into a
+// []T while the values of the call are open. An entrypoint that can send them one by one reads the
 // iterator in [Request].Result.
 func (r *Row) Item() reflect.Type { return sequence.Item(r.result()) }
 
-// result returns the type of the first of two results of the row's method, nil if it has not two.
+// result returns the type of the first of two results of the row's method, or nil unless it has
+// two.
 func (r *Row) result() reflect.Type {
 	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok || method.Type.NumOut() != 2 {
@@ -141,7 +143,7 @@ func (r *Row) result() reflect.Type {
 	return method.Type.Out(0)
 }
 
-// Leading returns the types that Bind was given.
+// Leading returns the types of the leading parameters that Bind was given.
 func (r *Row) Leading() []reflect.Type {
 	if r.method == nil {
 		return nil
@@ -150,8 +152,8 @@ func (r *Row) Leading() []reflect.Type {
 }
 
 // Sensitive reports whether an argument of the row is sensitive, by the key sensitive of its tag or
-// of a field of its parameters. Then nothing that a call came with may be printed; [Redacted]
-// stands for it.
+// of a field of its parameters. If so, nothing that came with a call may be printed; print
+// [Redacted] instead.
 func (r *Row) Sensitive() bool {
 	return r.method != nil && slices.ContainsFunc(r.method.slots, func(s slot) bool { return s.hidden })
 }
@@ -167,14 +169,15 @@ func (r *Row) Workers() int {
 }
 
 // Lenient reports whether members of objects may be missing in the arguments of the row, by the key
-// lenient of its tag or by [Config].Lenient. An entrypoint that decodes arguments itself must
-// require them otherwise; a [signature.StrictValue] is decoded by this rule already.
+// lenient of its tag or by [Config].Lenient. If it returns false, an entrypoint that decodes
+// arguments itself must require those members; a [signature.StrictValue] is already decoded by this
+// rule.
 func (r *Row) Lenient() bool { return r.lenient }
 
-// Timeout returns the limit of a call that the row's tag says, 0 if there is none.
+// Timeout returns the time limit for calls in the row's tag, or 0 if there is none.
 func (r *Row) Timeout() time.Duration { return r.timeout }
 
-// CallName returns the name of the method as calls have it, [Call].Method: get_order. It is ""
+// CallName returns the name of the method in calls, which is [Call].Method: get_order. It is ""
 // before Bind.
 func (r *Row) CallName() string {
 	if r.method == nil {
@@ -183,9 +186,9 @@ func (r *Row) CallName() string {
 	return r.method.sig.Name
 }
 
-// Kind returns what the row's calls come from, in one word: the name of the package of the row's
-// type, such as rpc, events or timer, unless the type has a method Kind() string that returns
-// another.
+// Kind returns where the row's calls come from, in one word: the package name of the row's type,
+// such as rpc, events or timer, unless the type has a method Kind() string that returns another
+// word.
 func (r *Row) Kind() string { return r.kind }
 
 // CallID returns the id of the call whose [Request].ID is last: orders.get_order.<last>.
@@ -200,13 +203,13 @@ func (r *Row) callID(last string) string {
 }
 
 // Go runs fn in a goroutine that [Container.Stop] waits for. ctx ends when the container is killed,
-// not when it begins to stop. fn must return when the row's entrypoint has stopped and the calls
+// not when it begins to stop. fn must return once the row's entrypoint has stopped and the calls
 // that fn has made have ended.
 func (r *Row) Go(fn func(ctx context.Context)) { r.Host.Go(fn) }
 
-// Apart calls fn, which runs code of the service, such as the methods of an error, and waits for
-// it. It does so in another goroutine, so that this one survives what fn does: the error says that
-// fn panicked (*[PanicError]) or ended its goroutine ([ErrExited]).
+// Apart calls fn in another goroutine and waits for it. Use it to run code of the service, such as
+// the methods of an error, without risk for the calling goroutine. The error is a *[PanicError] if
+// fn panicked, or [ErrExited] if fn ended its goroutine.
 func (r *Row) Apart(fn func()) error { return r.container.pool.apart(fn) }
 
 // Fail stops the container because of err, and returns at once. The error of [Container.Wait] names
@@ -219,10 +222,10 @@ func (r *Row) Logger() *slog.Logger { return r.logger }
 // LeftOut reports whether [Config].Only leaves the row out: it is bound, but never started.
 func (r *Row) LeftOut() bool { return r.Host != r.container.host }
 
-// where is how errors name the row.
+// where returns the row's name for error messages.
 func (r *Row) where() string { return "service " + r.Service + ": " + r.Name }
 
-// path is how [Config].Only names the row.
+// path returns the row's name in [Config].Only.
 func (r *Row) path() string { return r.Service + "." + r.Name }
 
 // readOptions reads the keys of the tag that every row may have.

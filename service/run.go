@@ -14,19 +14,18 @@ import (
 )
 
 // Run runs one call of the row's method: it waits for a worker, copies the service, and calls the
-// method through the middleware. It returns when the call has ended, and has logged how.
+// method through the middleware. It logs the outcome, and returns when the call has ended.
 //
 // The error is
 //
 //   - a *[signature.Error] or a *[ValidationError] if the arguments do not fit; the method was not run
 //   - a *[PanicError] if the method panicked
-//   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than
-//     Run
+//   - [ErrExited] if the method or a middleware ended its goroutine, which is not that of Run
 //   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still
 //     run, and keeps its worker until it returns, but its result is dropped
 //   - [ErrStopped] if the container was killed, or the request was withdrawn before the call had a
 //     worker
-//   - else the method's own
+//   - otherwise the method's own error
 func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	if err := r.runnable(&req); err != nil {
 		req.Reserved.Release()
@@ -39,7 +38,7 @@ func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	return result, err
 }
 
-// A run is one call while it runs. It is the context of the call, too.
+// A run is one call while it runs. It is also the context of the call.
 type run struct {
 	context.Context
 
@@ -173,9 +172,9 @@ func (c *run) work() (result any, err error) {
 	return result, err
 }
 
-// acquire waits for the workers of a call that begins, first for the row's: while it waits for
-// that, the service's are free for other rows. It returns false if the context ends before. A call
-// with a reservation has them.
+// acquire waits for the workers of a call that begins. It takes the row's worker first, which
+// leaves the service's workers to other rows while it waits. It returns false if the context ends
+// first. A call with a reservation already has its workers.
 func (c *run) acquire() bool {
 	if c.request.Reserved != nil {
 		return true
@@ -211,8 +210,8 @@ func (c *run) acquire() bool {
 	return true
 }
 
-// retain keeps the workers until one more release. It returns false if they are released already: a
-// middleware may call next when the call has ended.
+// retain keeps the workers until one more release. It returns false if they are already released,
+// because a middleware may call next after the call has ended.
 func (c *run) retain() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,8 +249,8 @@ func (c *run) release() {
 // errDetached is the error of a middleware that did not derive its context from the call's.
 var errDetached = errors.New("the context of the call was lost: a middleware must derive its context from the one it got")
 
-// limited runs the method until ctx or the row's timeout ends. It runs in a further goroutine, so
-// that the call can end before it, and so that the method may end its goroutine.
+// limited runs the method until ctx or the row's timeout ends. The method runs in another
+// goroutine, so the call can end before the method does, and the method may end its goroutine.
 func (r *Row) limited(ctx context.Context) (any, error) {
 	c, _ := ctx.Value(runKey{}).(*run)
 	if c == nil || c.row != r {
@@ -286,8 +285,8 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 	}
 }
 
-// An attempt runs the method of a run in a further goroutine. A middleware that tries again makes
-// more attempts, while the first may still run.
+// An attempt runs the method of a run in another goroutine. A middleware that retries makes more
+// attempts while the first may still be running.
 type attempt struct {
 	run       *run
 	ctx       context.Context
@@ -409,7 +408,8 @@ func call(fn reflect.Value, in []reflect.Value) (result any, err error) {
 }
 
 // settleValues returns the error that the values of the call are closed with when its method has
-// returned err. After its time even a success is a timeout, since the caller has been told so.
+// returned err. After the call's time limit, even success is a timeout, because that is what the
+// caller has been told.
 func (c *run) settleValues(ctx context.Context, err error) error {
 	switch err = c.settle(ctx, err); {
 	case ctx.Err() == nil, isTimeout(err), c.row.method.plan.Empty():
@@ -420,8 +420,8 @@ func (c *run) settleValues(ctx context.Context, err error) error {
 	return c.timedOut(err)
 }
 
-// settle returns err, or a timeout that wraps it if err says that ctx has ended: it tells what the
-// method was waiting for.
+// settle returns err or, if err says that ctx has ended, a timeout that wraps err, which tells what
+// the method was waiting for.
 func (c *run) settle(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil, isTimeout(err):
@@ -467,8 +467,8 @@ func (c *run) report(err error) {
 
 type runKey struct{}
 
-// Value returns the run itself for its key, and the call's data in place of what ctx around it
-// carries.
+// Value returns the run for runKey, and the call's data instead of the data that the surrounding
+// context carries.
 func (c *run) Value(key any) any {
 	switch key {
 	case runKey{}:

@@ -18,8 +18,8 @@ type RunningCall struct {
 	Root    string // the id of the first call of its chain: [Call.Root]
 	Began   time.Time
 
-	// State is what the call does: "waiting" for a worker, "running", "lending" its worker because
-	// it waits for another call, or "left": it has ended, and its method still runs.
+	// State is what the call does: "waiting" for a worker, "running", "lending" its worker because it
+	// waits for another call, or "left": the call has ended, but its method still runs.
 	State string
 
 	// Stack is the stack of the goroutine that runs the method, without the values of arguments. It
@@ -27,8 +27,8 @@ type RunningCall struct {
 	Stack string
 }
 
-// Running returns the calls that run, the oldest first. With stacks it stops the process while it
-// takes the stacks of all goroutines, some milliseconds for thousands.
+// Running returns the running calls, oldest first. With stacks, it stops the process while it takes
+// the stacks of all goroutines, which takes some milliseconds for thousands of them.
 func (h *Host) Running(stacks bool) []RunningCall {
 	var all []listed
 	for _, r := range h.container.rows {
@@ -78,7 +78,7 @@ func (t *tenure) state() string {
 	return "waiting"
 }
 
-// A roll is a list of the calls of a row that run. To be on it costs no allocation.
+// A roll is a list of a row's running calls. Adding a call takes no allocation.
 type roll struct {
 	mu sync.Mutex
 
@@ -138,8 +138,8 @@ func (l *roll) list(all []listed) []listed {
 	return all
 }
 
-// take returns the stacks of all goroutines by their numbers, without the values of arguments: they
-// may be sensitive.
+// take returns the stacks of all goroutines by their numbers, without the values of arguments,
+// which may be sensitive.
 func (s *stacks) take() map[string]string {
 	s.mu.Lock()
 	text := allStacks()

@@ -18,8 +18,8 @@ const Redacted = "********"
 // user.cards[0].number.
 var sensitivePath = regexp.MustCompile(`^([\pL_][\pL\pN_]*)(\.[\pL_][\pL\pN_]*|\[\d+\])*$`)
 
-// hide marks the parameters that the key sensitive of the row's tag lists: paths with commas
-// between them. Errors show an argument as a whole, so all of it is hidden.
+// hide marks the parameters listed in the key sensitive of the row's tag, which are paths separated
+// by commas. Errors show an argument as a whole, so all of it is hidden.
 func (m *method) hide(list string) error {
 	var mistakes []error
 	for path := range strings.SplitSeq(list, ",") {

@@ -38,11 +38,11 @@ func (c *Container) countStuck(a *attempt) {
 	}
 }
 
-// stuckInterval is how often a container that stops because of stuck methods looks whether others
-// run.
+// stuckInterval is how often a container that stops because of stuck methods checks whether other
+// methods still run.
 const stuckInterval = 100 * time.Millisecond
 
-// untilStuck cancels the stop of a container when only stuck methods have not returned.
+// untilStuck cancels the stop of a container when only stuck methods are still running.
 func (c *Container) untilStuck(ctx context.Context, cancel func()) {
 	tick := time.NewTicker(stuckInterval)
 	defer tick.Stop()
@@ -63,7 +63,7 @@ func (c *Container) untilStuck(ctx context.Context, cancel func()) {
 	}
 }
 
-// stacks are the stacks of all goroutines. To take them stops the program, so they serve all calls
+// stacks are the stacks of all goroutines. Taking them stops the program, so they serve all calls
 // that are found stuck at about the same time.
 type stacks struct {
 	mu sync.Mutex

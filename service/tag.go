@@ -24,8 +24,8 @@ var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient
 
 var fieldKeys = []string{"doc"}
 
-// ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag,
-// it returns an error if the tag is malformed, or has a key twice.
+// ParseTag parses a tag: key:"value" pairs separated by spaces. Unlike reflect.StructTag, it
+// returns an error if the tag is malformed, or has a key twice.
 func ParseTag(text string) (Tag, error) {
 	var t Tag
 	for rest := strings.TrimSpace(text); rest != ""; {

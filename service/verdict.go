@@ -7,30 +7,29 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// RetryAfter returns err with the instruction to try the call again, not before d has passed. The
-// message waits for the shortest of the row's delays that is not under d, or otherwise for the
-// shortest of [LaterDelays] that is not. It works without the key retry in the row's tag, and it
-// counts as an attempt: where the row has a ladder, the last one is followed by no other.
+// RetryAfter returns err with the instruction to retry the call, but not before d has passed. The
+// message waits for the row's shortest delay of at least d or, if the row has none, for the
+// shortest such delay of [LaterDelays]. RetryAfter works without the key retry in the row's tag. It
+// counts as an attempt: if the row has a ladder, no attempt follows the last one.
 //
-// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
-// obey the instruction, and so do jobs, which wait for exactly d; other entrypoints treat the error
-// as err.
+// The returned error wraps err and has its text. Rows of events, messages and RPC follow the
+// instruction, and so do jobs, which wait for exactly d; other entrypoints treat the error like
+// err.
 func RetryAfter(d time.Duration, err error) error { return instructed(err, Retry, d) }
 
-// Park returns err with the instruction not to try the call again: its message is moved to the
-// dead queue, where it stays until somebody looks at it. It works without the key retry in the
-// row's tag. A caller by RPC receives err.
+// Park returns err with the instruction not to retry the call: its message is moved to the dead
+// queue, where it is kept for somebody to look at. Park works without the key retry in the row's
+// tag. An RPC caller receives err.
 //
-// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
-// obey the instruction, and jobs fail without a further attempt; other entrypoints treat the error
-// as err.
+// The returned error wraps err and has its text. Rows of events, messages and RPC follow the
+// instruction, and jobs fail without another attempt; other entrypoints treat the error like err.
 func Park(err error) error { return instructed(err, Parked, 0) }
 
-// Drop returns err with the instruction to forget the call: its message is acknowledged. It works
-// with and without the key retry in the row's tag. A caller by RPC receives err.
+// Drop returns err with the instruction to drop the call: its message is acknowledged. Drop works
+// with and without the key retry in the row's tag. An RPC caller receives err.
 //
-// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
-// obey the instruction, and jobs are cancelled; other entrypoints treat the error as err.
+// The returned error wraps err and has its text. Rows of events, messages and RPC follow the
+// instruction, and jobs are cancelled; other entrypoints treat the error like err.
 func Drop(err error) error { return instructed(err, Dropped, 0) }
 
 // A Verdict is what an entrypoint that retries does with the message of a failed call.
@@ -38,8 +37,8 @@ func Drop(err error) error { return instructed(err, Dropped, 0) }
 type Verdict struct {
 	Action Action
 
-	// Asked means that the method has asked for Action with RetryAfter, Park or Drop: it holds for
-	// rows without retry too.
+	// Asked means that the method has asked for Action with RetryAfter, Park or Drop. It then applies
+	// to rows without retry too.
 	Asked bool
 
 	// After is the argument of RetryAfter, which may be 0 or negative; 0 without it.
@@ -55,12 +54,12 @@ const (
 	Dropped               // do not try again, and acknowledge the message
 )
 
-// VerdictOf returns what becomes of a call that has failed with err, by its outermost RetryAfter,
-// Park or Drop. Without one of these,
+// VerdictOf returns what to do with a call that has failed with err. The outermost RetryAfter, Park
+// or Drop decides. Without one of these,
 //
 //   - panics, timeouts and errors that are not expected (see [Expected]) are retried;
-//   - errors that come from another service are retried, although they may be expected: those that
-//     have, anywhere in their tree, a method Remote() bool that returns true;
+//   - errors that come from another service are retried even if they are expected: those with a
+//     method Remote() bool that returns true, anywhere in their tree;
 //   - all others would fail again, and are parked: the method's own expected errors, arguments that
 //     do not fit or cannot be read, and calls that a [Guard] refuses.
 //
@@ -102,7 +101,7 @@ func remote(err error) bool {
 	return false
 }
 
-// An instruction is an error that says what becomes of the call.
+// An instruction is an error that says what to do with the call.
 type instruction struct {
 	err     error
 	verdict Verdict

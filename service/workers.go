@@ -12,12 +12,12 @@ import (
 //	defer service.Lend(ctx)()
 //
 // Without it, services that call themselves or one another deeper than they have workers would wait
-// until their deadlines. Calls that take their worker back come before calls that have not begun. A
-// call that is over does not wait.
+// until their deadlines. Calls that take their worker back come before calls that have not begun.
+// If the call has ended, the returned function does not wait.
 //
 // If several goroutines of a method lend, the worker is lent until the last of them has taken it
-// back. Outside of a call, Lend does nothing. rpc.Client calls it. Call it in your own code that
-// waits for other calls.
+// back. Outside of a call, Lend does nothing. rpc.Client calls Lend; call it yourself in code that
+// waits for other calls in another way.
 func Lend(ctx context.Context) (back func()) {
 	c, ok := ctx.Value(runKey{}).(*run)
 	if !ok {
@@ -27,8 +27,8 @@ func Lend(ctx context.Context) (back func()) {
 	return c.takeBack
 }
 
-// A tenure says which of its workers a run has: its service's and, if the row has max_workers, the
-// row's.
+// A tenure says whether a run has its workers: that of the service and, if the row has max_workers,
+// that of the row.
 type tenure struct {
 	mu sync.Mutex
 
@@ -94,7 +94,7 @@ func (c *run) lendAll() {
 	c.tell(true)
 }
 
-// leave has the watcher called no more.
+// leave ensures that the watcher is not called any more.
 func (c *run) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,8 +128,8 @@ func (c *run) notBegun() error {
 	return c.timedOut(context.Cause(c))
 }
 
-// A semaphore has the workers of a service, or of a row that has max_workers. A call holds one
-// while it runs. Unlike a channel, it knows workers that are lent, and has two queues.
+// A semaphore holds the workers of a service, or of a row with max_workers. A call holds one while
+// it runs. Unlike a channel, a semaphore tracks workers that are lent, and has two queues.
 type semaphore struct {
 	size int
 
@@ -144,7 +144,8 @@ type semaphore struct {
 
 func newSemaphore(size int) *semaphore { return &semaphore{size: size} }
 
-// tryAcquire takes a worker for a call that begins, if one is free. Then nobody waits for one.
+// tryAcquire takes a worker for a call that begins, if one is free. A worker is free only if no
+// call waits for one.
 func (s *semaphore) tryAcquire() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +162,8 @@ func (s *semaphore) acquire(done, withdrawn <-chan struct{}) bool {
 	return s.wait(&s.begin, done, withdrawn)
 }
 
-// takeBack takes a worker for a call that has lent one. It returns without one when done is closed.
+// takeBack takes a worker for a call that has lent one. When done is closed, it takes one even if
+// none is free.
 func (s *semaphore) takeBack(done <-chan struct{}) {
 	got := s.wait(&s.back, done, nil)
 	s.mu.Lock()
