@@ -11,11 +11,11 @@ import (
 // splits or decodes it, charge the Budget before they allocate. When it is used up they stop with
 // an [*OverBudget]. They also stop soon after the context has ended, with its error.
 //
-// In a process, at most eight bodies at a time are decoded that take more than 256 KiB, and one
-// that takes more than 4 MiB: others wait until Close is called or their context ends.
+// In a process, at most eight bodies that take more than 256 KiB are decoded at a time, and only
+// one that takes more than 4 MiB. Others wait until Close is called or their context ends.
 //
-// A nil Budget limits nothing. A Budget must not be used by several goroutines at once. A codec
-// that is not made by New charges the length of what it decodes, since its memory is not known.
+// A nil Budget limits nothing. A Budget must not be used by several goroutines at once. For a codec
+// that was not made by New, the length of the data is charged, since the memory is not known.
 type Budget struct {
 	ctx   context.Context
 	limit int
@@ -49,8 +49,8 @@ const (
 	levelOf = 512 // bytes of stack for each level of depth
 )
 
-// turns limit how many bodies are decoded at once that take more than so many bytes. A body takes
-// them in this order, so that none waits for one that waits for it.
+// turns limit how many bodies above a size are decoded at once. A body takes its turns in this
+// order, so no two bodies wait for each other.
 var turns = [...]struct {
 	above int
 	slots chan struct{} // has a token for each body
@@ -59,7 +59,7 @@ var turns = [...]struct {
 	{4 << 20, make(chan struct{}, 1)},
 }
 
-// Close lets the bodies that wait be decoded. Decoded values stay valid.
+// Close lets waiting bodies be decoded. Values that were decoded stay valid.
 func (b *Budget) Close() {
 	if b == nil {
 		return
@@ -69,7 +69,7 @@ func (b *Budget) Close() {
 	}
 }
 
-// Charge takes n bytes from the budget. It is for what a caller makes of decoded values.
+// Charge takes n bytes from the budget. It is for what a caller allocates for decoded values.
 func (b *Budget) Charge(n int) error {
 	if b == nil {
 		return nil
@@ -100,8 +100,8 @@ func (e *OverBudget) Error() string {
 	return fmt.Sprintf("takes more than max_decoded, %d bytes, when it is decoded", e.Limit)
 }
 
-// Unread reports whether err says that a body was not read to its end: its budget is used up, or
-// its context has ended. The body may be valid.
+// Unread reports whether err says that a body was not read to its end because its budget was used
+// up or its context had ended. The body may be valid.
 func Unread(err error) bool {
 	var over *OverBudget
 	return errors.As(err, &over) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

@@ -17,8 +17,8 @@ type Codec interface {
 	ContentEncoding() string
 
 	// Encode returns the encoding of v, or an error if v, or a value in it, cannot be encoded. An
-	// [Object] must become an object with its members: keyword arguments of calls are one. A codec
-	// made by [New] does so.
+	// [Object], such as the keyword arguments of a call, must become an object with its members. A
+	// codec made by [New] does so.
 	Encode(v any) ([]byte, error)
 
 	// Decode stores data in the value that v points to. Unknown members of objects are ignored; if
@@ -31,18 +31,18 @@ type Codec interface {
 type StrictCodec interface {
 	Codec
 
-	// DecodeStrict is Decode, as [DecodeStrict] says.
+	// DecodeStrict is like Decode, but requires members as the function [DecodeStrict] says.
 	DecodeStrict(data []byte, v any) error
 }
 
 // DecodeStrict decodes as c does, and also requires each object in data to have a member for every
 // field of the struct that it is decoded into, except for a field that
 //
-//   - has a default, which is a Python literal as in the tag default:"1": that is its value,
+//   - has a default, a Python literal as in the tag default:"1", which is then its value,
 //   - has omitempty or omitzero in its json tag,
 //   - is a pointer, or a field of a struct that is embedded by a pointer.
 //
-// A missing member is a [*ValueError]. A type with UnmarshalJSON or UnmarshalText decides by itself
+// A missing member is a [*ValueError]. A type with UnmarshalJSON or UnmarshalText decides itself
 // what it requires. If c is not a [StrictCodec], DecodeStrict requires nothing.
 func DecodeStrict(c Codec, data []byte, v any) error {
 	if s, ok := c.(StrictCodec); ok {
@@ -53,9 +53,9 @@ func DecodeStrict(c Codec, data []byte, v any) error {
 
 // DecodeChecked decodes as [DecodeStrict] does, or as c.Decode if lenient is true, and also checks
 // the constraints that the tags of fields have: enum, min, max, minLength, maxLength, pattern and
-// format. If values break them, v is stored all the same, and the error is a
+// format. If values violate them, v is still stored, and the error is a
 // *[signature.ValidationError] with all of them. The constraints of a member that is absent, or
-// null for a pointer, are not checked. If [New] has not made c, no constraints are.
+// null for a pointer, are not checked. If c was not made by [New], no constraints are checked.
 func DecodeChecked(c Codec, data []byte, v any, lenient bool) error {
 	var unlimited *Budget
 	return unlimited.DecodeChecked(c, data, v, lenient)

@@ -14,7 +14,7 @@ import (
 // but the format is zlib (RFC 1950). See docs/wire/nameko.md, Compression.
 const Zlib = "application/x-gzip"
 
-// Deflate returns body, compressed. A message with this body needs the header compression: [Zlib].
+// Deflate compresses body. A message with the result needs the header compression: [Zlib].
 func Deflate(body []byte) []byte {
 	var out bytes.Buffer
 	w := zlib.NewWriter(&out)
@@ -25,9 +25,9 @@ func Deflate(body []byte) []byte {
 	return out.Bytes()
 }
 
-// Inflate returns body, decompressed. Its argument compression is the header of the message: "" if
-// the body is not compressed, or one of kombu's names for zlib. If the result would have more than
-// limit bytes, Inflate stops there and returns an error.
+// Inflate decompresses body. compression is the message's header of that name: "" if the body is
+// not compressed, or one of kombu's names for zlib. If the result would have more than limit bytes,
+// Inflate stops there and returns an error.
 func Inflate(compression string, body []byte, limit int) ([]byte, error) {
 	return inflate(compression, body, limit, nil)
 }

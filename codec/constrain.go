@@ -6,9 +6,9 @@ import (
 	"github.com/gomeko/gomeko/internal/constraint"
 )
 
-// OfField returns the schema of a field with this type and tag, such as a parameter: that of the
-// type, with the constraints in the tag unless it is for encoded data. It may refer to
-// [Schemas.Definitions].
+// OfField returns the schema of a field with this type and tag, such as a parameter. It is the
+// schema of the type with the constraints in the tag, unless it is for encoded data. It may refer
+// to [Schemas.Definitions].
 func (s *Schemas) OfField(t reflect.Type, tag reflect.StructTag, use Use) *Schema {
 	m := s.Of(t, use)
 	if rule, err := constraint.Of(tag, t); err == nil && rule != nil && !use.Encode {
@@ -17,8 +17,8 @@ func (s *Schemas) OfField(t reflect.Type, tag reflect.StructTag, use Use) *Schem
 	return m
 }
 
-// constrain adds to m, the schema of a field, what its rule demands of the elements of lists and
-// maps, and of what pointers point to.
+// constrain adds the constraints of a field's rule to m, its schema: to the elements of lists and
+// maps, and to what pointers point to.
 func constrain(m *Schema, p *plan, rule *constraint.Rule) {
 	switch p.read {
 	case formList, formArray:

@@ -3,9 +3,9 @@ package codec
 import "strings"
 
 // A Decimal is a decimal number as text, with all of its digits: "12.340". It is Python's Decimal.
-// It does not calculate: convert it to the decimal type of a library. Such a type can also be used
-// in its place, if it is called Decimal and marshals itself as a JSON string or as text, as that of
-// shopspring does.
+// It has no arithmetic: convert it to the decimal type of a library. Such a type can also be used
+// in its place if it is called Decimal and marshals itself as a JSON string or as text, like that
+// of shopspring/decimal.
 type Decimal string
 
 // valid reports whether Python's Decimal accepts d.

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Freeze encodes v and returns a value that c encodes in the same way later, also as a part of
-// another value, whatever becomes of v. size is how many bytes it has then.
+// Freeze encodes v and returns a value that c will encode in the same way later, even if v has
+// changed, and also as a part of another value. size is its encoded size in bytes.
 func Freeze(c Codec, v any) (is any, size int, err error) {
 	data, err := c.Encode(v)
 	if err != nil {
@@ -55,8 +55,8 @@ func (e *encoder) embed(v reflect.Value) error {
 // Embed implements embedder.
 func (w *jsonWriter) Embed(data []byte) { w.data = append(w.data, data...) }
 
-// Frozen returns a value that c encodes as data, which is one value that c has encoded before,
-// maybe in another process.
+// Frozen returns a value that c encodes as data. data must be one value that c has encoded before,
+// possibly in another process.
 func Frozen(c Codec, data []byte) (is any, err error) {
 	if own, ok := c.(*values); ok && own.embeds() {
 		return frozen(data), nil

@@ -9,8 +9,8 @@ import (
 // maxDepth is how deep lists and objects may be nested.
 const maxDepth = 10_000
 
-// An input is encoded data that is being read. It limits the depth of what it reads, and the memory
-// that becomes of it.
+// An input is encoded data that is being read. It limits how deep the data is nested, and the
+// memory that decoding it takes.
 type input struct {
 	r       Reader
 	data    []byte
@@ -35,7 +35,7 @@ func (in *input) charge(n int) error {
 	return in.overdrawn()
 }
 
-// overdrawn takes what lacks from the budget, and a further portion.
+// overdrawn takes what is missing from the budget, and another portion.
 func (in *input) overdrawn() error {
 	if in.budget == nil {
 		in.left = math.MaxInt
@@ -50,7 +50,7 @@ func (in *input) overdrawn() error {
 	return nil
 }
 
-// returnRest gives back to the budget what was not used, and the stack.
+// returnRest gives unused bytes, and those charged for the stack, back to the budget.
 func (in *input) returnRest() {
 	if in.budget != nil {
 		in.budget.left += max(0, in.left) + in.charged*levelOf
@@ -163,7 +163,7 @@ func (in *input) price(n int, err error) error {
 	return in.charge(n)
 }
 
-// affordable returns an error if the budget is too small for the next value as an any. To find out
+// affordable returns an error if the budget is too small for the next value as an any. Finding out
 // takes a tenth of the time of decoding, and no memory.
 func (in *input) affordable() error {
 	start := in.r.At()

@@ -21,7 +21,7 @@ func specials(word uint64) uint64 {
 	return (control | quote | backslash) &^ word & highBits
 }
 
-// plain returns how many bytes before the first special one text has; it may leave out the last
+// plain returns how many bytes of text precede the first special one; it may leave out the last
 // seven. high is not 0 if one of them, or of the next seven, is not ASCII.
 func plain(text []byte) (n int, high uint64) {
 	for ; n+8 <= len(text); n += 8 {
@@ -34,7 +34,7 @@ func plain(text []byte) (n int, high uint64) {
 	return n, high
 }
 
-// plainASCII returns how many bytes before the first one that is special or not ASCII text has; it
+// plainASCII returns how many bytes of text precede the first one that is special or not ASCII; it
 // may leave out the last seven.
 func plainASCII(text string) (n int) {
 	for ; n+8 <= len(text); n += 8 {

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// A Schema is a JSON Schema of draft 2020-12, as far as [Schemas] makes them. The zero value takes
-// any value.
+// A Schema is a JSON Schema of draft 2020-12, with the keywords that [Schemas] uses. The zero value
+// accepts any value.
 type Schema struct {
 	Ref         string `json:"$ref,omitempty"` // to one of the definitions, "#/$defs/orders.Order"
 	Description string `json:"description,omitempty"`
@@ -40,7 +40,7 @@ type Schema struct {
 	Sensitive bool            `json:"x-sensitive,omitempty"` // values must not be printed
 }
 
-// TypeNames are the types of JSON that a [Schema] takes. A single one is encoded as a string.
+// TypeNames are the JSON types that a [Schema] accepts. A single one is encoded as a string.
 type TypeNames []string
 
 // MarshalJSON implements [json.Marshaler].
@@ -60,7 +60,7 @@ func (t *TypeNames) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(t))
 }
 
-// A Property is a member of the objects that a [Schema] takes.
+// A Property is a member of the objects that a [Schema] accepts.
 type Property struct {
 	Name   string
 	Schema *Schema
@@ -109,10 +109,10 @@ func (p *Properties) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// never returns the schema that takes no value.
+// never returns the schema that accepts no value.
 func never() *Schema { return &Schema{Not: &Schema{}} }
 
-// nullable returns a schema that takes null besides what s takes.
+// nullable returns a schema that accepts null and what s accepts.
 func nullable(s *Schema) *Schema {
 	switch {
 	case s.Ref != "", len(s.AnyOf) > 0, s.Not != nil:

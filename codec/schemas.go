@@ -12,19 +12,19 @@ import (
 	"strings"
 )
 
-// Schemas makes JSON Schemas of Go types. They say what is decoded into a value of the type, by the
-// plans that the decoder uses:
+// Schemas makes JSON Schemas of Go types. They are derived from the plans that the decoder uses,
+// and say what it decodes into a value of the type:
 //
-//   - Each value of the type is encoded as JSON that its schema for encoded data takes.
-//   - Each JSON that the schema takes is decoded into the type, by [DecodeStrict], and meets the
-//     constraints in the tags of fields, which [DecodeChecked] checks. Schemas of encoded data have
-//     no constraints.
+//   - Each value of the type is encoded as JSON that its schema for encoded data accepts.
+//   - [DecodeStrict] decodes all JSON that the schema accepts into the type. It meets the
+//     constraints in the tags of fields, which [DecodeChecked] checks. Schemas for encoded data
+//     have no constraints.
 //
-// A schema has no limits of size (of the data, its depth, the digits of a big.Int, and floats in
-// strings and keys), and does not know what the methods of types that unmarshal themselves refuse.
-// NaN and the infinities, which Python reads and writes, are not JSON. The decoder also takes some
-// values that the schema does not: numbers in the strings for json.Number, for example. And it
-// reads a member whose name differs from that of a field only in case as that field.
+// A schema does not have the decoder's limits of size (of the data, its depth, the digits of a
+// big.Int, and floats in strings and keys), and does not know what types that unmarshal themselves
+// refuse. NaN and the infinities, which Python reads and writes, are not JSON. The decoder also
+// accepts some values that the schema does not, such as numbers in the strings for json.Number, and
+// members whose names differ from those of the fields only in case.
 //
 // A Schemas must not be used by several goroutines at once.
 type Schemas struct {
@@ -35,7 +35,7 @@ type Schemas struct {
 	mixed map[*plan]bool
 }
 
-// A Use says what a schema is for. The zero value is data that is decoded by [DecodeStrict].
+// A Use says what a schema is for. The zero value means data that [DecodeStrict] decodes.
 type Use struct {
 	Encode    bool // data that is encoded; it differs for types that only marshal themselves
 	Lenient   bool // decoded by the codec's Decode: members may be missing, and have no default
@@ -49,7 +49,7 @@ type definition struct {
 }
 
 // NewSchemas returns a Schemas for what c encodes and decodes, in the form that it has in JSON. If
-// [New] has not made c, that is what [JSON] does.
+// c was not made by [New], it is for what [JSON] encodes and decodes.
 func NewSchemas(c Codec) *Schemas {
 	own, ok := c.(*values)
 	if !ok {
@@ -67,8 +67,8 @@ func NewSchemas(c Codec) *Schemas {
 // Of returns the schema of a type. It may refer to [Schemas.Definitions].
 func (s *Schemas) Of(t reflect.Type, use Use) *Schema { return s.of(s.plans.of(t), use) }
 
-// Definitions are the schemas that others refer to, by name: the value of $defs in a document. The
-// name of a struct is that of its type with its package, such as orders.Order.
+// Definitions returns the schemas that others refer to, by name: the value of $defs in a document.
+// The name of a struct is that of its type with its package, such as orders.Order.
 func (s *Schemas) Definitions() map[string]*Schema { return s.defs }
 
 // of returns the schema of a plan, or a reference to it.
@@ -132,8 +132,8 @@ func (s *Schemas) name(d definition) string {
 	return unused
 }
 
-// differs reports whether a value of p's type is encoded in another way than it is decoded, or is
-// not checked when it is encoded.
+// differs reports whether values of p's type are encoded in another way than they are decoded, or
+// have constraints, which encoding does not check.
 func (s *Schemas) differs(p *plan) bool {
 	known, ok := s.mixed[p]
 	if !ok {

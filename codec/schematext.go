@@ -12,7 +12,7 @@ const (
 
 	decimalPattern = `[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?`
 
-	// Python's Decimal takes spaces around it, infinity and NaN, too.
+	// Python's Decimal also accepts spaces around it, infinity and NaN.
 	pythonDecimalPattern = `\s*(` + decimalPattern + `|[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?|[sS]?[nN][aA][nN]\d*))\s*`
 
 	uuidPattern   = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`
@@ -62,7 +62,7 @@ func textOf(p *plan, form form) *Schema {
 		if form == formDecimal {
 			text.Pattern = pythonDecimalPattern
 		}
-		if class(form) != formText { // this library reads numbers, too
+		if class(form) != formText { // this library also reads numbers
 			text.Type = append(text.Type, "number")
 		}
 		text.Description = "a decimal number with all of its digits: 12.340"

@@ -66,11 +66,11 @@ type Body struct {
 	Data            []byte
 }
 
-// Open returns the codec for b, and b's data, decompressed. It does not check whether the data is
-// valid. It returns an error that says what to send instead if the content type, the charset, the
-// content encoding or the compression is not supported, and if the data has more than limit bytes
-// before or after it is decompressed. In the first case the error is a [*TooLarge]. What the data
-// takes when it is decompressed is charged to budget, which may be nil.
+// Open returns the codec for b and the decompressed data of b. It does not check whether the data
+// is valid. If the content type, the charset, the content encoding or the compression is not
+// supported, the error says what to send instead. Open also returns an error if the data has more
+// than limit bytes: a [*TooLarge] before it is decompressed, another error after that.
+// Decompressing is charged to budget, which may be nil.
 func (s Set) Open(b Body, limit int, budget *Budget) (Codec, []byte, error) {
 	if len(b.Data) > limit {
 		return nil, nil, &TooLarge{len(b.Data), limit}
@@ -103,8 +103,8 @@ func (s Set) String() string {
 	return strings.Join(types, " or ")
 }
 
-// TooLarge is the error of a body that is larger than the largest one that may be sent or received.
-// Size and Limit are in bytes.
+// TooLarge is the error of a body that is larger than may be sent or received. Size and Limit are
+// in bytes.
 type TooLarge struct{ Size, Limit int }
 
 func (e *TooLarge) Error() string {

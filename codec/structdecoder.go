@@ -42,7 +42,7 @@ func (d *decoder) fields(v reflect.Value, p *plan) error {
 	return d.absent(v, p, &seen)
 }
 
-// check checks member, a field that was present. The faults from the one at known on are within it.
+// check checks member, a field that was present. The faults from index known on are within it.
 func (d *decoder) check(f *field, member reflect.Value, known int) {
 	if f.rule != nil {
 		f.rule.Check(member, &d.faults)

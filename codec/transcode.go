@@ -1,6 +1,6 @@
 package codec
 
-// transcode writes the value that comes next in in to w, whose format may be another.
+// transcode writes the next value of in to w, which may have another format.
 func transcode(in *input, w Writer) error {
 	t := transcoder{in: in, w: w}
 	return t.value()

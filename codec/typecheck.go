@@ -9,11 +9,11 @@ import (
 )
 
 // CheckEncode returns an error for each part of t whose values can never be encoded: a func, a
-// chan, a complex number, a map by such keys, and each exported field of such a type. A field with
-// omitempty or omitzero may have any type, since it can be left out, and an interface may have any
-// value. The texts of the errors begin with what t is the type of, such as "parameter" and its name
-// "user"; without a name, that is t's own. If [New] did not make all codecs of s, one of them may
-// encode other types, and there is no error.
+// chan, a complex number, a map with such keys, and each exported field of such a type. A field
+// with omitempty or omitzero may have any type, since it can be left out, and an interface may have
+// any value. The errors begin with what and name, which say what t is the type of, such as
+// "parameter" and "user"; without a name, that of t is used. If one of the codecs of s was not made
+// by [New], it may encode other types, and there is no error.
 func (s Set) CheckEncode(what, name string, t reflect.Type) error {
 	return s.check(what, name, t, false)
 }

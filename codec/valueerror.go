@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A ValueError says which part of a value cannot be encoded or decoded, and why. It is one of the
-// errors of a [Codec] that [New] made: errors.As finds it.
+// A ValueError says which part of a value cannot be encoded or decoded, and why. A [Codec] made by
+// [New] returns it among other errors; find it with errors.As.
 type ValueError struct {
 	Reason  string
 	Missing bool // a member is missing, which [DecodeStrict] requires

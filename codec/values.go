@@ -13,8 +13,8 @@ import (
 // New returns the codec of f. It supports the values that the package comment lists.
 func New(f Format) Splitter { return &values{format: f} }
 
-// NilAsNull returns a codec that is c, except that it encodes nil slices and maps as null, as
-// encoding/json does, and not as [] and {}. If [New] did not make c, NilAsNull returns c.
+// NilAsNull returns a codec that is like c, except that it encodes nil slices and maps as null, as
+// encoding/json does, instead of [] and {}. If c was not made by [New], NilAsNull returns c.
 func NilAsNull(c Codec) Codec {
 	if v, ok := c.(*values); ok {
 		return &values{format: v.format, typed: v.typed, nulls: true}
@@ -63,7 +63,8 @@ func (c *values) Encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// An Encoded is a value that is still encoded, such as an argument whose type is not known yet.
+// An Encoded is a value that has not been decoded yet, such as an argument whose type is not known
+// yet.
 type Encoded struct {
 	Codec  Codec
 	Data   []byte
@@ -121,7 +122,7 @@ func (c *values) DecodeStrict(data []byte, v any) error {
 	return c.decode(data, v, mode{strict: true}, nil)
 }
 
-// A mode says what decoding requires besides that the data fit the type.
+// A mode says what decoding requires in addition to data that fits the type.
 type mode struct {
 	strict bool // see DecodeStrict
 	checks bool // see DecodeChecked
@@ -225,7 +226,8 @@ func (c *values) release(d *decoder) {
 	c.decoders.Put(d)
 }
 
-// memberName returns key as a string. It does not allocate the names of every request and reply.
+// memberName returns key as a string. It does not allocate the names that every request and reply
+// has.
 func memberName(key []byte) string {
 	switch string(key) {
 	case "args":

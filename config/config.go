@@ -21,7 +21,7 @@ type Config struct {
 	LoginMethod        string        // LOGIN_METHOD: PLAIN, AMQPLAIN or EXTERNAL; no default
 	Exchange           string        // rpc_exchange: the exchange of requests and replies; "nameko-rpc"
 	MaxWorkers         int           // max_workers: how many calls a service runs at once; 100
-	ParentCallsTracked int           // parent_calls_tracked: how many call ids of its callers a call sends on; 10
+	ParentCallsTracked int           // parent_calls_tracked: how many call ids of its callers a call passes on; 10
 	Heartbeat          time.Duration // HEARTBEAT: the interval proposed to the broker, in whole seconds; 60 s
 	AutoDeleteEvents   bool          // AUTO_DELETE_EVENT_EXCHANGES: exchanges of events are deleted with their last queue
 	DeclareEvents      bool          // DECLARE_EVENT_EXCHANGES: exchanges of events are declared; true
@@ -31,50 +31,50 @@ type Config struct {
 	LogLevel           slog.Level    // LOGGING: the level of root, or otherwise of the logger nameko; INFO
 
 	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call whose context has no deadline; negative is none; 30 s
-	StreamParts       int           // gomeko.stream_parts: parts of a stream on their way; 0 is 16
-	StreamBytes       int           // gomeko.stream_bytes: the bytes of these; 0 is 1 MiB
+	StreamParts       int           // gomeko.stream_parts: parts of a stream in flight; 0 is 16
+	StreamBytes       int           // gomeko.stream_bytes: bytes of a stream in flight; 0 is 1 MiB
 	StreamIdle        time.Duration // gomeko.stream_idle: how long a stream waits for its reader; negative is none; 1 minute
 	Grace             time.Duration // gomeko.grace: how long a stop waits for running calls; 25 s
 	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
 	NilAsNull         bool          // gomeko.nil_as_null: nil slices and maps are sent as null
 	Lenient           bool          // gomeko.lenient: members of objects in arguments and payloads may be missing
-	CompressOver      int           // gomeko.compress_over: larger bodies are compressed, where the receiver reads it; 0 is never
-	MaxDecoded        int           // gomeko.max_decoded: the memory that one body takes when it is decoded; 0 is 8 * MaxMessage
+	CompressOver      int           // gomeko.compress_over: larger bodies are compressed, if the receiver reads that; 0 is never
+	MaxDecoded        int           // gomeko.max_decoded: the memory that decoding one body may take; 0 is 8 * MaxMessage
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	WaitForBroker     time.Duration // gomeko.wait_for_broker: how long a start waits for the broker; no wait
-	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
+	TopologyCheck     time.Duration // gomeko.topology_check: how often the topology is declared again; negative is never; 1 min
 	Retry             string        // gomeko.retry: the delays after which failed events and messages are handled again, 1s 10s*3 10m; none
-	DeadKeep          time.Duration // gomeko.dead_keep: how long a parked message is kept; negative is without end; 30 days
-	DeadSize          int           // gomeko.dead_size: bytes of the messages that a dead queue takes; 1 GiB
-	DelayLength       int           // gomeko.delay_length: how many messages a delay queue takes; 100,000
-	MaxStuck          int           // gomeko.max_stuck: the process ends when so many methods are stuck; 0 is never
+	DeadKeep          time.Duration // gomeko.dead_keep: how long a parked message is kept; negative is forever; 30 days
+	DeadSize          int           // gomeko.dead_size: bytes of messages that a dead queue holds; 1 GiB
+	DelayLength       int           // gomeko.delay_length: how many messages a delay queue holds; 100,000
+	MaxStuck          int           // gomeko.max_stuck: the process ends when this many methods are stuck; 0 is never
 	PauseAfter        int           // gomeko.pause_after: how many calls in a row may fail before a row with retry pauses; negative is no limit; 20
 	HealthInterval    time.Duration // gomeko.health_interval: the mean time between two checks of a dependency; 5 s
 	HealthTimeout     time.Duration // gomeko.health_timeout: the limit of a check; 3 s
-	PauseUnhealthy    bool          // gomeko.pause_unhealthy: services pause while a dependency of theirs is failing
+	PauseUnhealthy    bool          // gomeko.pause_unhealthy: services pause while one of their dependencies is failing
 	Admin             string        // gomeko.admin: the admin address, host:port or unix:/path; no default
 	Control           string        // gomeko.control: "off", "read" or "full"; no default
 	GrantKey          string        // gomeko.grant_key: public keys of control panels, in PEM, or @FILE; no default
 	Version           string        // gomeko.version: the version of the services; no default
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
-	// Values has all keys of the file after substitution, including the user's.
+	// Values has all keys of the file after substitution, including yours.
 	Values map[string]any
 
-	// Variables are the variables of the environment that the file names, with their defaults.
-	// ${NAME}, without a default, has "".
+	// Variables are the environment variables that the file names, with their defaults. The default of
+	// ${NAME} is "".
 	Variables map[string]string
 
-	// Warnings describe keys that probably do not do what their author meant, one a line.
+	// Warnings describe keys that probably do not do what their author meant, one line each.
 	Warnings []string
 
 	root *yaml.Node // the file after substitution
 	at   string     // prefix of a line number in messages
 }
 
-// Load reads the configuration in a file, as [Parse] does, with the environment of the process.
+// Load reads a configuration file, as [Parse] does, with the environment of the process.
 func Load(path string, sections ...Section) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func Load(path string, sections ...Section) (*Config, error) {
 // Parse reads a configuration: YAML in which ${NAME} and ${NAME:default} are replaced by the
 // variables of lookupenv, as Nameko does (see docs/wire/nameko.md, Environment variables). Empty
 // data is a configuration of defaults. The sections are decoded into their structs. The error lists
-// all mistakes, one a line, each with its line and key.
+// all mistakes, one per line, each with its line in the file and its key.
 func Parse(data []byte, lookupenv func(name string) (string, bool), sections ...Section) (*Config, error) {
 	return parse("line ", data, lookupenv, sections)
 }
@@ -144,9 +144,9 @@ func defaults() *Config {
 }
 
 // String returns the configuration as YAML after substitution, with secrets masked and aliases
-// resolved. Secrets are the values of keys with names such as password, secret and token, and what
-// looks like one: passwords in URIs, private keys, tokens. docs/configuration.md lists the names
-// and the shapes.
+// resolved. Secrets are the values of keys with names such as password, secret and token, and
+// values that look like secrets: passwords in URIs, private keys, tokens. docs/configuration.md
+// lists the names and the shapes.
 func (c *Config) String() string {
 	if c.root == nil || len(c.root.Content) == 0 {
 		return ""

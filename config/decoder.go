@@ -88,7 +88,7 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// missing adds a mistake for each field that is required and not present, also for those of structs
+// missing adds a mistake for each required field that is not present, including those of structs
 // that are not present.
 func (d *decoder) missing(at place, all map[string]field, present map[string]bool) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -196,8 +196,8 @@ func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 	v.Set(fresh)
 }
 
-// scalar decodes n into a value of a simple type. A bool is not accepted as text: the text may have
-// been the word no.
+// scalar decodes n into a value of a simple type. A bool is not accepted as text, because the text
+// may have been the word no.
 func (d *decoder) scalar(at place, n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.String && n.Tag == "!!bool" {
 		d.mistake(at, errors.New(`must be text, not true or false: put it in quotes, or write !raw_env_var "${NAME}" if it is the value of a variable`))

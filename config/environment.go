@@ -23,7 +23,8 @@ type environment struct {
 // maxDepth limits how deep variables may refer to other variables.
 const maxDepth = 10
 
-// resolve substitutes variables in n and its children. key is where n is, with the keys above it.
+// resolve substitutes variables in n and its children. key is the path to n: its key with the keys
+// above it.
 func (e *environment) resolve(n *yaml.Node, key string, depth int) {
 	if n.Kind == yaml.ScalarNode {
 		e.scalar(n, key, depth)
@@ -91,8 +92,8 @@ func (e *environment) reparse(n *yaml.Node, text, key string, depth int) {
 	n.Anchor = anchor
 }
 
-// lost returns what reading text as YAML has lost of it, "" if nothing. Quotes around all of it are
-// meant to be removed.
+// lost returns the part of text that was lost when it was read as YAML, or "". Quotes around all of
+// it are meant to be removed.
 func lost(text string, doc, value *yaml.Node) string {
 	text = strings.TrimSpace(text)
 	switch quoted := value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0; {
@@ -207,7 +208,7 @@ func reference(text string) (name, fallback string, size int) {
 	return "", "", 0
 }
 
-// legacyBool makes yes, no, on and off booleans, as in YAML 1.1 and Python.
+// legacyBool converts yes, no, on and off to booleans, as in YAML 1.1 and Python.
 func legacyBool(n *yaml.Node) {
 	switch n.Value {
 	case "yes", "Yes", "YES", "on", "On", "ON":

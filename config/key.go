@@ -161,7 +161,7 @@ func readMaxWorkers(r *reader, v any) error {
 	return whole(&r.cfg.MaxWorkers, v, 1)
 }
 
-// readMaxLent stores 0 as -1, because 0 in a Config is the default.
+// readMaxLent stores 0 as -1, because 0 in a Config means the default.
 func readMaxLent(r *reader, v any) error {
 	err := whole(&r.cfg.MaxLent, v, 0)
 	if err == nil && r.cfg.MaxLent == 0 {

@@ -31,8 +31,8 @@ func readLogging(r *reader, v any) error {
 	return nil
 }
 
-// withoutEffect returns the parts that have no effect and may be missed: handlers that do not write
-// to stderr, and levels of other loggers.
+// withoutEffect returns the parts that have no effect although somebody may rely on them: handlers
+// that do not write to stderr, and levels of other loggers.
 func withoutEffect(logging map[string]any) []string {
 	var lost []string
 	handlers, loggers := object(logging["handlers"]), object(logging["loggers"])

@@ -8,7 +8,7 @@ import (
 )
 
 // masked returns a copy of a tree without comments, anchors and aliases, and with secrets masked. A
-// value that is secret in one place, by way of an alias, is masked in all of them.
+// value that an alias makes secret in one place is masked in all of them.
 func masked(root *yaml.Node) *yaml.Node {
 	m := masker{secret: map[*yaml.Node]bool{}, seen: map[visit]bool{}}
 	m.find(root, false)

@@ -71,8 +71,8 @@ func (r *reader) readSection(any) error {
 	return nil
 }
 
-// read reads the known keys of a mapping. null leaves the default, except for the broker: a process
-// must not start alone because a variable is not set.
+// read reads the known keys of a mapping. null leaves the default, except for the broker's URI: a
+// process must not start without its broker because a variable is not set.
 func (r *reader) read(mapping *yaml.Node, known []key, unknown func(name string)) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		r.key, r.value = mapping.Content[i], mapping.Content[i+1]

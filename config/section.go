@@ -12,27 +12,27 @@ import (
 	"github.com/gomeko/gomeko/internal/nearest"
 )
 
-// A Section is a key under gomeko whose keys another package describes, with a struct that it
-// passes to [Load] or [Parse]:
+// A Section is a key under gomeko whose contents another package describes with a struct, which is
+// passed to [Load] or [Parse]:
 //
 //	var routes web.Config
 //	cfg, err := config.Load("config.yaml", config.Section{Key: "web", Into: &routes})
 //
-// The struct's fields are those of [Provide]. A mistake in the section is reported with those of
-// the other keys. The keys of a section that nobody passes are not checked.
+// The struct's fields work as in [Provide]. Mistakes in the section are reported together with
+// those of the other keys. The keys of a section that is not passed are not checked.
 //
-// A field's tag may restrict its key further: config:"positive" refuses whole numbers below 1,
-// "nonempty" refuses empty text and empty lists, "none" makes the word none a negative duration and
-// refuses 0, and "inverted" stores the opposite of a bool.
+// A field's tag may restrict its key: config:"positive" refuses whole numbers below 1, "nonempty"
+// refuses empty text and empty lists, "none" makes the word none a negative duration and refuses 0,
+// and "inverted" stores the opposite of a bool.
 //
-// If the struct has a method Validate() error, it is called when its keys have been read. Each
-// error that it joins is reported at the section's line.
+// If the struct has a method Validate() error, it is called once the keys have been read. Each of
+// the errors that it joins is reported at the section's line.
 type Section struct {
 	Key  string // such as web
 	Into any    // a pointer to the struct, which holds the defaults
 }
 
-// Provide provides an fx application with the value of one of the user's keys, as a T:
+// Provide provides an fx application with the value of one of your keys, as a T:
 //
 //	type Settings struct {
 //		Database string        `yaml:"database"`
@@ -45,31 +45,31 @@ type Section struct {
 //		fx.Provide(NewStore), // func(Settings) *Store
 //	)
 //
-// A key that the file lacks, or that is null, has the value in defaults. Without a *Config in the
-// application, as in tests, all keys do. A field's name is that of its yaml tag (see
-// go.yaml.in/yaml), or the field's name in lower case.
+// A key that is null or not in the file has its value in defaults. Without a *Config in the
+// application, as in tests, all keys have their defaults. The key of a field is the name in its
+// yaml tag (see go.yaml.in/yaml), or the field's name in lower case.
 //
 // A key without a field in T is a mistake, and so is a value that does not fit its field. The
 // mistakes of all provided keys are reported at once, each with its line, before any constructor
 // runs. Durations are written "30s" or as a number of seconds. Text that looks like a number is
-// accepted as text. Tags and a method Validate may restrict the values further: see [Section].
+// accepted as text. Tags and a method Validate may restrict the values: see [Section].
 //
-// A field with the tag required:"true" must have its key in the file. Without a *Config in the
-// application nothing is required.
+// The key of a field with the tag required:"true" must be in the file. Without a *Config in the
+// application, nothing is required.
 //
-// T need not be a struct. A key with text or a number of its own has a named type, by which
-// constructors ask for it:
+// T need not be a struct. For a key that is text or a number, use a named type, which constructors
+// ask for:
 //
 //	type RedisURI string
 //
 //	config.Provide("REDIS_URI", RedisURI("redis://localhost"))
 //	fx.Provide(func(uri RedisURI) *redis.Client { … })
 //
-// A key of the file that resembles a provided one, which the file lacks, is a warning.
+// If a provided key is not in the file but a similar key is, that is a warning.
 func Provide[T any](key string, defaults T) fx.Option { return provide(key, defaults, false) }
 
-// Require is [Provide] for a key that the file must have. The zero value of T holds without a
-// *Config in the application.
+// Require is like [Provide], for a key that must be in the file. Without a *Config in the
+// application, the value is the zero value of T.
 func Require[T any](key string) fx.Option {
 	var zero T
 	return provide(key, zero, true)
@@ -110,8 +110,8 @@ type source struct {
 	Config *Config `optional:"true"`
 }
 
-// check returns the mistakes of all provided keys, and warns of keys that resemble them. fx passes
-// these in no order.
+// check returns the mistakes of all provided keys, and warns about keys that resemble them. fx
+// passes sections in no particular order.
 func (c *Config) check(sections []provided) error {
 	c.warnNear(sections)
 	slices.SortFunc(sections, func(a, b provided) int { return strings.Compare(a.key, b.key) })
@@ -122,8 +122,8 @@ func (c *Config) check(sections []provided) error {
 	return errors.Join(mistakes...)
 }
 
-// warnNear warns of each key of the file that nothing reads, if it resembles a provided one that
-// the file lacks.
+// warnNear warns about each key of the file that nothing reads, if it resembles a provided key that
+// is not in the file.
 func (c *Config) warnNear(sections []provided) {
 	if c.root == nil {
 		return

@@ -9,11 +9,11 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// longPattern is the length from which a pattern is not printed: it is that of a type.
+// longPattern is the length from which a pattern is not printed, because it is that of a type.
 const longPattern = 40
 
-// demands spells what a schema demands besides its type, such as " (1 to 20 characters)", "" if
-// that is nothing.
+// demands spells what a schema demands besides its type, such as " (1 to 20 characters)", or "" if
+// there is nothing.
 func demands(s *codec.Schema) string {
 	var list []string
 	for _, one := range s.Enum {
@@ -55,7 +55,7 @@ func demands(s *codec.Schema) string {
 	return " (" + strings.Join(spelled, ", ") + ")"
 }
 
-// span spells limits, of which each may be "".
+// span spells a range of limits, each of which may be "".
 func span(least, most, unit string) string {
 	switch {
 	case least != "" && most != "":
@@ -68,7 +68,7 @@ func span(least, most, unit string) string {
 	return ""
 }
 
-// types are the limits of Go's types of numbers.
+// types are the limits of Go's number types.
 var types = [][2]json.Number{
 	{"-128", "127"},
 	{"0", "255"},
@@ -82,7 +82,7 @@ var types = [][2]json.Number{
 	{"-1.7976931348623157e308", "1.7976931348623157e308"},
 }
 
-// limits returns the limits of a number without those of its type.
+// limits returns the limits of a number, except those of its Go type.
 func limits(s *codec.Schema) (least, most string) {
 	both := [2]json.Number{s.Minimum, s.Maximum}
 	for _, t := range types {

@@ -1,9 +1,9 @@
 // Package contract describes services: what their methods take and return, which errors callers are
 // meant to handle, what they listen to, and what they use.
 //
-// A [Document] is made of what the service is bound to, so it cannot be out of date: signatures,
-// tags, and the plans of the codec, which say what is decoded. Texts for people are in the tag key
-// doc of rows and of fields, and in what the service's method Docs returns:
+// A [Document] is derived from what the service is bound to, so it cannot be out of date:
+// signatures, tags, and the codec's plans, which say what is decoded. Texts for people come from
+// the tag key doc of rows and fields, and from the service's method Docs:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -19,5 +19,5 @@
 //
 // docs/wire/describe.schema.json is the JSON Schema of documents.
 //
-// Values of sensitive parameters are never in a document: their defaults are [service.Redacted].
+// A document never contains values of sensitive parameters: their defaults are [service.Redacted].
 package contract

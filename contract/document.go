@@ -6,14 +6,14 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// Version is the version of the form of a [Document]. Members may be added to this version.
+// Version is the version of the format of a [Document]. Members may be added without a new version.
 const Version = "gomeko.describe/v1"
 
 // A Document describes a service.
 type Document struct {
 	Document   string `json:"document"` // Version
 	Service    string `json:"service"`
-	Version    string `json:"version,omitempty"` // of its module, if it was asked for by the broker
+	Version    string `json:"version,omitempty"` // of its module, if the document was asked for through the broker
 	Doc        string `json:"doc,omitempty"`
 	MaxWorkers int    `json:"max_workers"` // how many calls run at once in a process
 
@@ -21,7 +21,7 @@ type Document struct {
 	Uses       []Use   `json:"uses"`       // its dependencies, as far as extensions provide them
 	Dispatches []Event `json:"dispatches"` // as far as its Docs list them
 
-	// Definitions are the schemas that others refer to, by name.
+	// Definitions are the schemas that other schemas refer to, by name.
 	Definitions map[string]*codec.Schema `json:"$defs"`
 }
 
@@ -41,14 +41,14 @@ type Row struct {
 
 	Parameters []Parameter   `json:"parameters"`
 	Result     *codec.Schema `json:"result,omitempty"`
-	Stream     bool          `json:"stream,omitempty"` // the elements of the result come one by one to those who ask for a stream
+	Stream     bool          `json:"stream,omitempty"` // callers that ask for a stream receive the elements of the result one by one
 	Errors     []Error       `json:"errors,omitempty"` // that callers are meant to handle
 
-	Timeout    float64 `json:"timeout_seconds,omitempty"` // 0 is none in its tag
+	Timeout    float64 `json:"timeout_seconds,omitempty"` // 0 if its tag has none
 	MaxWorkers int     `json:"max_workers,omitempty"`     // 0 is the service's
 	Retry      string  `json:"retry,omitempty"`           // the key retry of the tag
 	Sensitive  bool    `json:"sensitive,omitempty"`       // an argument is
-	Allow      string  `json:"allow,omitempty"`           // the groups that people need who run it from a control panel
+	Allow      string  `json:"allow,omitempty"`           // the groups that people need to run it from a control panel
 	Confirm    bool    `json:"confirm,omitempty"`         // a control panel asks people to confirm
 }
 

@@ -7,20 +7,20 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// Definition returns the schema that the reference of s refers to, nil if s has none, or if the
-// document does not have that schema.
+// Definition returns the schema that the reference of s refers to, or nil if s has no reference or
+// the document does not have that schema.
 func (d *Document) Definition(s *codec.Schema) *codec.Schema { return d.Definitions[referred(s)] }
 
-// whole is the end of the name of a type of which all is sensitive.
+// whole matches the end of the name of a type that is sensitive as a whole.
 var whole = regexp.MustCompile(`\.sensitive(\.\d+)?$`)
 
-// maxSchemas is how many schemas [Document.OnlyMembers] looks at.
+// maxSchemas limits how many schemas [Document.OnlyMembers] looks at.
 const maxSchemas = 2000
 
 // OnlyMembers reports whether a parameter is sensitive only because of members in its values that
-// are marked themselves, which have Sensitive in their schemas. Otherwise all of its values must be
-// hidden, if it is sensitive. That is also so where the document does not say: for a struct without
-// a name, for example.
+// have Sensitive in their own schemas. If it returns false for a sensitive parameter, hide the
+// values as a whole. It also returns false if the document does not say, as for a struct without a
+// name.
 func (d *Document) OnlyMembers(p *Parameter) bool {
 	seen := map[*codec.Schema]bool{}
 	var within func(s *codec.Schema, named bool) bool

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// Only returns the document with only the rows of a method, by its name for callers, that of the
-// row, or that of the Go method. The error says which methods there are.
+// Only returns the document with only the rows of one method, given by its name for callers, the
+// name of its row, or the name of the Go method. The error says which methods there are.
 func (d *Document) Only(method string) (*Document, error) {
 	one := *d
 	one.Uses, one.Dispatches, one.Rows = []Use{}, []Event{}, nil
@@ -88,8 +88,8 @@ func referred(s *codec.Schema) string {
 	return name
 }
 
-// A printer prints documents. Their texts may come from another process, so it escapes what a
-// terminal would obey.
+// A printer prints documents. Their texts may come from another process, so it escapes what would
+// control a terminal.
 type printer struct {
 	out   io.Writer
 	block [][]string // cells that are aligned with each other
@@ -279,7 +279,7 @@ func (p *printer) flush() {
 	p.block = nil
 }
 
-// facts spells what an extension says, in the order of the names.
+// facts spells what an extension says, in alphabetical order of the names.
 func facts(all map[string]any) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {

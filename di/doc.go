@@ -2,8 +2,8 @@
 // committed before the reply leaves. Values that live as long as the process come from
 // go.uber.org/fx.
 //
-// fx makes one value of each type. That is right for a connection pool and wrong for a transaction.
-// So a module says which values belong to a call:
+// fx makes one value of each type, which is right for a connection pool and wrong for a
+// transaction. A module therefore declares which values belong to a call:
 //
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),
@@ -24,8 +24,8 @@
 //	}
 //
 // If a type is provided both for the process and for each call, the field gets the call's value. A
-// field that the struct literal sets keeps its value, so a test of the service needs neither fx nor
-// this package: &Orders{Store: fake}. A test of the module replaces what it provides:
+// field that is set in the struct literal keeps its value, so a test of the service needs neither
+// fx nor this package: &Orders{Store: fake}. A test of the module replaces what it provides:
 // fx.Replace(db) or fx.Replace(di.Provider[Store](fake)).
 //
 // # Providers
@@ -51,16 +51,17 @@
 //
 // # Values that few calls use
 //
-// A field of type T is set in each call of a service, also for rows that do not use it. A [Lazy]
+// A field of type T is set in every call of a service, even for rows that do not use it. A [Lazy]
 // makes the value when the call first uses it:
 //
 //	Tx di.Lazy[*sql.Tx] `inject:""`
 //
 // # The order of a call
 //
-// Middleware, arguments, providers in the order of their fields, method, Dones in reverse order,
-// middleware, log, reply. So a caller that has a reply knows that its transaction is committed, and
-// it receives the error of a commit that fails:
+// A call runs the middleware, decodes the arguments, and runs the providers in the order of their
+// fields, the method, and the Dones in reverse order. Then the middleware returns, the outcome is
+// logged, and the reply is sent. A caller that receives a reply therefore knows that its
+// transaction is committed, or receives the error of the commit:
 //
 //	success                 Done(nil); its error is the call's error
 //	error                   Done(the error); the error that it returns is the call's error
@@ -70,16 +71,17 @@
 //	a provider fails        the method does not run; Done(that error) of the providers before it
 //	a Done fails or panics  Done(that error) of the providers before it
 //
-// None of these ends the process. A method that succeeds after its deadline is too late: its Dones
-// receive service.ErrTimeout, because the caller has been answered with a timeout.
+// None of these ends the process. If a method succeeds after its deadline, its Dones receive
+// service.ErrTimeout, because the caller has already been answered with a timeout.
 //
 // # Start
 //
-// A value that is not provided is found when the container is made, and reported with the service,
-// the field and the remedy:
+// A value that is not provided is reported when the container is made, with the service, the field
+// and the fix:
 //
 //	service orders: Store: orders.InTx needs *sql.DB, which nothing provides: add fx.Provide(func(…) (*sql.DB, error)) to the module
 //
-// Constructors run at that time, too, if a service needs them. The fx.Lifecycle hooks run when the
-// container starts, before its services, and when it stops, after them and within its grace.
+// Constructors that a service needs run at that time too. The fx.Lifecycle hooks run when the
+// container starts, before its services, and when it stops, after its services and within its grace
+// period.
 package di

@@ -6,27 +6,28 @@ import (
 	"sync"
 )
 
-// A Lazy makes the value of a call at its first use in the call, by the [Provider] of T. It is the
-// type of a field of a service; calls that do not use it make no value:
+// A Lazy makes the value of a call when the call first uses it, with the [Provider] of T. It is the
+// type of a service's field. Calls that do not use it make no value:
 //
 //	Tx di.Lazy[*sql.Tx] `inject:""`
 //
 //	tx, err := o.Tx(ctx)
 //
-// Every use in a call returns the same value, or the same error. The [Done] is called after the
-// method, in the order of the fields, if the value was made. In a test, any func is a Lazy.
+// Every use in a call returns the same value, or the same error. If the value was made, its [Done]
+// is called after the method, like all Dones in the reverse order of the fields. In a test, any
+// func of this type is a Lazy.
 //
 // The value lives from its first use to the end of the call. While a transaction is open, the
-// method keeps a connection of the database, and with some databases a lock: call other services
-// before the first use if you can. A service that is called and writes to the same rows, or to the
-// same SQLite file, waits for the transaction of its caller, until its deadline.
+// method holds a database connection and, with some databases, a lock, so call other services
+// before the first use if you can. A called service that writes to the same rows, or to the same
+// SQLite file, waits for its caller's transaction until its deadline.
 type Lazy[T any] func(ctx context.Context) (T, error)
 
 // A lazySource gives each call a Lazy.
 type lazySource[T any] Provider[T]
 
-// Provide implements inject.Source. The value is made with the call's ctx: it outlives one that the
-// method has derived for a part of its work.
+// Provide implements inject.Source. The value is made with the call's ctx, because it outlives a
+// context that the method derives for a part of its work.
 func (s lazySource[T]) Provide(ctx context.Context, dst any) (done func(error) error, err error) {
 	v := &lazyValue[T]{ctx: ctx, provider: Provider[T](s)}
 	*dst.(*Lazy[T]) = v.get

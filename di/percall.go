@@ -16,9 +16,9 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// PerCall returns an option with which each call gets its own value in the fields of type T, made
-// by a [Provider] of T. constructor returns Provider[T] or (Provider[T], error); like a constructor
-// of fx.Provide it is called once and fx provides its parameters. Pass fx.Annotated{Name: "backup",
+// PerCall returns an fx option that gives each call its own value in the fields of type T, made by
+// a [Provider] of T. constructor returns Provider[T] or (Provider[T], error). Like a constructor of
+// fx.Provide, it is called once, and fx provides its parameters. Pass fx.Annotated{Name: "backup",
 // Target: constructor} to set the fields that ask for that name.
 //
 // A field of type [Lazy] of T gets the value when the call first uses it.

@@ -12,9 +12,9 @@ import (
 // the call's deadline. The providers of a call run one after another, in the order of its fields;
 // those of different calls run concurrently.
 //
-// The returned [Done] ends the value; it is nil if there is nothing to end. An error of the
-// provider is the call's error: the method does not run, and the Done returned with the error is
-// ignored.
+// The returned [Done] ends the value; it is nil if there is nothing to end. If the provider returns
+// an error, the call fails with it: the method does not run, and the Done returned with the error
+// is ignored.
 type Provider[T any] func(ctx context.Context) (T, Done, error)
 
 // A Done ends the value of one call after its method has returned. The Dones of a call run in the
@@ -24,15 +24,15 @@ type Provider[T any] func(ctx context.Context) (T, Done, error)
 // Done returns replaces it, and the caller receives the last one.
 //
 // Done runs exactly once, even if ctx has ended. Work that must finish then needs
-// context.WithoutCancel(ctx) with a timeout. The caller of a call that missed its deadline has been
-// answered by the time Done runs.
+// context.WithoutCancel(ctx) with a timeout. If a call missed its deadline, its caller has already
+// been answered when Done runs.
 type Done func(err error) error
 
 // An entrant is a Provider of any type.
 type entrant interface {
-	// entry returns the constructor that makes a func(T) inject.Source of the Provider[T] in fx's
-	// graph. Package inject asks fx for that type, because reflection can make it of T, unlike
-	// Provider[T].
+	// entry returns the constructor that makes a func(T) inject.Source from the Provider[T] in fx's
+	// graph. Package inject asks fx for that type because reflection can construct it from T, which it
+	// cannot do with Provider[T].
 	entry() any
 
 	// lazyEntry is the entry of Lazy[T].

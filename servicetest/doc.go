@@ -16,9 +16,9 @@
 //
 // # Dependencies
 //
-// A field that the struct literal sets keeps its value: set the funcs of a typed client, or the
-// interface of a store. fx.Replace replaces a value that a module provides, by its type. A fake of
-// a called service is a service with the same name:
+// A field that is set in the struct literal keeps its value: set the funcs of a typed client, or
+// the interface of a store. fx.Replace replaces a value that a module provides, by its type. A fake
+// of a called service is a service with the same name:
 //
 //	h := servicetest.New(t, &Orders{Users: Users{Get: fake}, Store: store})
 //	h := servicetest.New(t, orders.Module, fx.Replace(db), new(FakeUsers))

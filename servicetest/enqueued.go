@@ -6,14 +6,14 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 )
 
-// Enqueued returns the jobs that clients of the services have enqueued, in this order: those of the
-// name job, as in "images.resize", or all if it is "".
+// Enqueued returns the jobs that clients of the services have enqueued, in order: those with the
+// name job, such as "images.resize", or all if job is "".
 //
 //	got := h.Enqueued("images.resize")
 //	if len(got) != 1 || got[0].Args != `["a.png"]` {
 //
-// It is independent of whether the jobs run: without a store of jobs they do not, and with
-// jobs.Eager they have run already.
+// It lists jobs whether or not they run: without a job store they do not, and with jobs.Eager they
+// have already run.
 func (h *Host) Enqueued(job string) []jobs.Enqueued {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -22,7 +22,7 @@ func (h *Host) Enqueued(job string) []jobs.Enqueued {
 	})
 }
 
-// noteJob notes a job that is enqueued.
+// noteJob records a job that is enqueued.
 func (h *Host) noteJob(e jobs.Enqueued) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

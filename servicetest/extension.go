@@ -23,16 +23,16 @@ const (
 // return, fail, panic and hang as the test needs.
 //
 // provoke makes one call of one of these methods, as a client would. It returns nil when the client
-// knows that the call has succeeded, or immediately if clients receive no response, and in any case
-// when ctx ends. Several goroutines call it, also while nothing is served. It closes what it opens
-// for a call.
+// knows that the call has succeeded, or immediately if clients receive no response. It must return
+// when ctx ends, and close what it opens for a call. Several goroutines call it, even while nothing
+// is served.
 //
 // options are further arguments of [service.New], such as the extension's configuration.
 //
 // Each broken rule is an error of t, which says what is expected:
 //
 //   - bind: before the container starts, the extension acquires no resource and runs nothing.
-//   - tag: an unknown key is refused, also if the row has other mistakes.
+//   - tag: an unknown key is refused, even if the row has other mistakes.
 //   - once: each provocation makes one call.
 //   - outcome: after a call that failed or panicked, the next one succeeds, and the container runs.
 //   - busy: a call that finds no free worker runs when one is free.

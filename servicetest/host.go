@@ -57,7 +57,7 @@ const (
 // Mistakes of the services fail the test, which reports all of them. The services log to the test's
 // output, unless the Config has a Logger; what their calls log with slog.InfoContext(ctx, …) and
 // the like goes there too, with the ids of the call. They are stopped when the test ends. The test
-// also fails if a call has not ended ten seconds later, and if the services ended before.
+// also fails if a call has not ended ten seconds later, or if the services ended before the test.
 //
 // New works in a bubble of testing/synctest, if t is that of the bubble.
 func New(t testing.TB, services ...any) *Host {

@@ -10,7 +10,7 @@ import (
 )
 
 // A logRouter is slog's default handler while services are tested: a record with the context of a
-// call goes to the logger of its container, any other one to the default handler before.
+// call goes to the logger of its container, any other one to the previous default handler.
 type logRouter struct {
 	slog.Handler                                 // before
 	derive       func(slog.Handler) slog.Handler // WithAttrs and WithGroup, as they were called

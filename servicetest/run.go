@@ -16,7 +16,7 @@ import (
 
 // Run calls a row's method as its entrypoint would: on a copy of the service with its dependencies,
 // and through the middleware. It returns their result and error. It works for rows of any type,
-// without the broker, and also for rows that are not started: use it to trigger a timer that Only
+// without the broker, even for rows that are not started: use it to trigger a timer that Only
 // leaves out.
 //
 // args are the method's arguments after ctx. First come the values that the entrypoint passes, such
@@ -25,7 +25,7 @@ import (
 // through JSON. The context data that ctx carries by a [service.Key] becomes that of the call. If
 // ctx has no deadline, the call is limited to 30 seconds.
 //
-// Run returns an error of [service.Row.Run], or one that there is no such row.
+// The error is that of [service.Row.Run], or says that there is no such row.
 func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
 	r, err := h.row(row)
 	if err != nil {

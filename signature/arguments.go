@@ -15,8 +15,8 @@ type Arguments struct {
 	Positional []Value
 	Keyword    []Named // in the order of the sender
 
-	// More is the number of positional arguments after Positional. They are one or more too many:
-	// their receiver counts them, and does not read them.
+	// More is the number of positional arguments beyond Positional. It is set only if the method takes
+	// fewer arguments, so the receiver counts them without reading them.
 	More int
 }
 
@@ -29,18 +29,18 @@ type Named struct {
 // A Value is one argument. It decodes itself because only its sender's protocol knows the encoding,
 // and only the method that it reaches knows the type.
 type Value interface {
-	// Decode stores the value in what the pointer v points to. Its error says why the value does
-	// not fit.
+	// Decode stores the value in the variable that v points to. The error says why the value does not
+	// fit.
 	Decode(v any) error
 }
 
-// A StrictValue is a Value that can require the members of objects in it. The receiver calls
-// DecodeStrict in place of Decode, unless its row is lenient.
+// A StrictValue is a Value that can require members of the objects in it. The receiver calls
+// DecodeStrict instead of Decode, unless its row is lenient.
 type StrictValue interface {
 	Value
 
-	// DecodeStrict is Decode, but a member that the type of v requires must be present. An error
-	// with the method In(name string) string says which part of the argument does not fit.
+	// DecodeStrict is like Decode, but members that the type of v requires must be present. If the
+	// error has a method In(name string) string, that says which part of the argument does not fit.
 	DecodeStrict(v any) error
 }
 
@@ -54,7 +54,7 @@ type StreamValue interface {
 	Stream(ctx context.Context, t reflect.Type) (seq reflect.Value, ok bool)
 }
 
-// An Error says, in the words of Python, why the arguments of a call do not fit a signature:
+// An Error says, with Python's wording, why the arguments of a call do not fit a signature:
 //
 //	get_order() missing 1 required positional argument: 'order_id'
 //
@@ -68,13 +68,13 @@ func (e *Error) Expected() bool { return true }
 
 // Matched are the arguments of a call by parameter.
 type Matched struct {
-	Given   []Value // one for each parameter; nil if its default holds
+	Given   []Value // one for each parameter; nil if its default applies
 	Rest    []Value // what *rest takes
 	Options []Named // what **opts takes
 }
 
-// Match assigns args to the parameters as Python's inspect.getcallargs does, which Nameko checks
-// calls with. It also makes the same checks in the same order: the error is an [*Error] with
+// Match assigns args to the parameters as Python's inspect.getcallargs does, with which Nameko
+// checks calls. It makes the same checks in the same order, and the error is an [*Error] with
 // Python's text. The receiver counts as an argument, self.
 //
 // Matched.Given is appended to buf, which saves an allocation if buf has the capacity.
@@ -106,7 +106,8 @@ func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
 	return m, s.missing(Keyword, m.Given)
 }
 
-// Takes returns how many positional arguments s takes at most. With a *rest it is math.MaxInt.
+// Takes returns the largest number of positional arguments that s takes. With a *rest it is
+// math.MaxInt.
 func (s *Signature) Takes() int {
 	if s.Has(Rest) {
 		return math.MaxInt
@@ -115,8 +116,8 @@ func (s *Signature) Takes() int {
 	return all
 }
 
-// Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of
-// the parameter, why the reason.
+// Mismatch returns the [*Error] for an argument that cannot be decoded. want is the Python type of
+// the parameter, and why is the reason.
 func (s *Signature) Mismatch(argument, want, why string) error {
 	return s.error("argument ", Repr(clip.Text(argument, clip.Name)), " must be ", want, ": ", why)
 }
@@ -135,8 +136,7 @@ func (s *Signature) positional() (all, optional int) {
 	return all, optional
 }
 
-// named returns the index of the parameter that takes an argument of this name, -1 if there is
-// none.
+// named returns the index of the parameter that takes an argument of this name, or -1.
 func (s *Signature) named(name string) int {
 	for i := range s.Params {
 		if p := &s.Params[i]; p.Name == name && (p.Kind == Positional || p.Kind == Keyword) {

@@ -1,13 +1,13 @@
-// Package signature has the signatures of methods on the wire, in Python's terms.
+// Package signature describes the signatures of methods on the wire, in Python's terms.
 //
-// A tag of a row spells a signature as Python would write it, and [Parse] reads it:
+// The tag of a row has a signature as Python would write it, which [Parse] parses:
 //
 //	get_order(order_id, verbose=False, *rest, key, **opts)
 //
 // A call comes with [Arguments], by position and by name, each still in its sender's encoding.
-// [Signature.Match] assigns them to the parameters by the rules of Python, and an argument that
-// does not fit is an [Error] in the words of Python, which callers in Python already know.
+// [Signature.Match] assigns them to the parameters by Python's rules. If one does not fit, it
+// returns an [Error] with Python's wording, which callers in Python already know.
 //
-// Service authors do not need this package. Extensions do: an entrypoint hands Arguments to
-// service.Row.Run, which matches and decodes them, and gets an *Error back if they do not fit.
+// Service authors do not need this package. Extensions do: an entrypoint passes Arguments to
+// service.Row.Run, which matches and decodes them and returns an *Error if they do not fit.
 package signature

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Literal reads a Python literal: an int becomes an int64, or a *big.Int if it is larger; a float a
-// float64, None nil, a list []any, a dict map[string]any.
+// Literal parses a Python literal. An int becomes an int64, or a *big.Int if it is larger; a float
+// becomes a float64, None nil, a list a []any, and a dict a map[string]any.
 func Literal(text string) (any, error) {
 	r := &reader{text: text}
 	v, err := r.literal()
@@ -155,7 +155,7 @@ func (r *reader) quoted() (string, error) {
 	return "", fmt.Errorf("string without a closing quote: %s", r.text[start:])
 }
 
-// escape reads what follows a backslash, and stops at its last character.
+// escape reads the rest of an escape after its backslash, and stops at its last character.
 func (r *reader) escape() (string, error) {
 	r.pos++
 	if r.pos == len(r.text) {

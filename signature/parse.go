@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a signature as Python would write it, "name(a, b=1, *rest, c, d=None, **opts)", or
+// Parse parses a signature as Python would write it, "name(a, b=1, *rest, c, d=None, **opts)", or
 // only a name. The parameters have no Type yet. The error says what to write instead.
 func Parse(text string) (*Signature, error) {
 	r := &reader{text: text}

@@ -29,9 +29,9 @@ type Kind int
 
 const (
 	Positional Kind = iota // by position or by name
-	Rest                   // *rest: all further ones by position
+	Rest                   // *rest: all remaining ones by position
 	Keyword                // by name only
-	Options                // **opts: all further ones by name
+	Options                // **opts: all remaining ones by name
 )
 
 // String returns the signature as Python would write it: get_order(order_id, verbose=False).

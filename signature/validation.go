@@ -5,18 +5,17 @@ import (
 	"strings"
 )
 
-// A ValidationError says which values in the arguments of a call break the constraints that the
-// tags of their fields have, such as min:"1". The arguments fit their types otherwise. The method
-// was not run. A method may return one for checks of its own.
+// A ValidationError lists the values in the arguments of a call that violate the constraints in the
+// tags of their fields, such as min:"1". The arguments otherwise fit their types. The method was
+// not run. A method may also return one for its own checks.
 //
-// A caller in Go receives it from another process, too: test for it with errors.As.
+// Callers in Go receive it from other processes too; test for it with errors.As.
 type ValidationError struct {
-	// Faults are in the order of the parameters and of the fields. Of one call there are at most
-	// 100.
+	// Faults are in the order of the parameters and of the fields. One call has at most 100.
 	Faults []Fault
 }
 
-// A Fault is one value in the arguments of a call that breaks a constraint.
+// A Fault is one value in the arguments of a call that violates a constraint.
 type Fault struct {
 	// Pointer is the JSON Pointer (RFC 6901) of the value in an object that has the arguments by
 	// name: /order/items/0/quantity.
@@ -26,11 +25,11 @@ type Fault struct {
 	Message string `json:"message"`
 }
 
-// shownFaults is how many faults the text of an error has.
+// shownFaults limits the faults in the text of an error.
 const shownFaults = 10
 
-// Error returns the faults, as "/email must be an email address; /age must be at least 18". After
-// ten it says only how many follow.
+// Error lists the faults: "/email must be an email address; /age must be at least 18". After ten,
+// it only says how many follow.
 func (e *ValidationError) Error() string {
 	if len(e.Faults) == 0 {
 		return "invalid arguments"
@@ -52,14 +51,14 @@ func (e *ValidationError) Error() string {
 // Expected returns true: the caller made the mistake.
 func (e *ValidationError) Expected() bool { return true }
 
-// A CheckedValue is a Value that can check the constraints of the fields in what it decodes. The
-// receiver calls DecodeChecked in place of Decode and DecodeStrict if the type of v has such
-// fields, at any depth. It checks the constraints of the parameter itself.
+// A CheckedValue is a Value that can check the constraints of fields while it decodes. The receiver
+// calls DecodeChecked instead of Decode and DecodeStrict if the type of v has fields with
+// constraints, at any depth. The receiver itself checks the constraints of the parameter.
 type CheckedValue interface {
 	Value
 
-	// DecodeChecked is Decode if lenient is true, and otherwise as [StrictValue].DecodeStrict. If
-	// values break their constraints, v is stored all the same, and the error is a
-	// [*ValidationError] whose pointers begin at v. A member that is absent breaks none.
+	// DecodeChecked is like Decode if lenient is true, and otherwise like [StrictValue].DecodeStrict.
+	// If values violate their constraints, they are still stored in v, and the error is a
+	// [*ValidationError] whose pointers begin at v. An absent member violates none.
 	DecodeChecked(v any, lenient bool) error
 }

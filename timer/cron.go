@@ -14,8 +14,8 @@ import (
 //	Report timer.Cron `timer:"30 2 * * *" tz:"Europe/Madrid"`
 //
 // The tag key tz names the time zone of the expression, as in the IANA database; the default is
-// UTC. The method is func(ctx) error or func(ctx, [Tick]) error. The package's documentation
-// describes the further tag keys eager, jitter, missed and overlap.
+// UTC. The method is func(ctx) error or func(ctx, [Tick]) error. The package documentation
+// describes the tag keys eager, jitter, missed and overlap.
 type Cron struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -29,13 +29,13 @@ func (Cron) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 
 // Serve returns a member that calls call at the times of the cron expression in the key of r's tag,
 // in one process of the fleet each time, like the method of a [Cron] row. It is for extensions
-// whose rows do something else than to call the method, such as jobs. The tag's keys tz and missed
-// are those of a Cron row; whoever calls Serve checks which further keys there are.
+// whose rows do something other than call the method, such as jobs. The tag keys tz and missed work
+// as for a Cron row; the caller of Serve checks the other keys.
 //
-// The tick counts when call returns nil: after an error, or if the process dies, call is called
-// again for the same tick, here or in another process. So it tries again itself for as long as it
-// makes sense, and returns at the latest when ctx ends or the container stops. Calls do not
-// overlap.
+// A tick is done when call returns nil. After an error, or if the process dies, call is called
+// again for the same tick, in this process or another one. call should therefore retry by itself
+// for as long as that makes sense, and must return when ctx ends or the container stops. Calls do
+// not overlap.
 func Serve(r *service.Row, key string, call func(ctx context.Context, t Tick) error) (Member, error) {
 	t := &ticker{row: r, inFleet: true, serve: call}
 	if err := errors.Join(t.plan.ReadCron(r.Tag, key), t.plan.ReadPolicies(r.Tag)); err != nil {

@@ -2,7 +2,7 @@
 //
 // # Interval
 //
-// An [Interval] is an entrypoint row, as Nameko's timer is. Its tag is the time from tick to tick:
+// An [Interval] is an entrypoint row, like Nameko's timer. Its tag is the time from tick to tick:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -31,9 +31,9 @@
 //
 // # Once in the fleet
 //
-// The processes that have the row pass a token on through the broker: the one that holds it makes
-// the calls. They need no database and no leader, and the next process goes on as soon as the
-// broker notices that a process has gone. Ticks are called at least once: after a crash in the
+// The processes that have the row pass a token on through the broker; the process that holds it
+// makes the calls. They need no database and no leader, and another process takes over as soon as
+// the broker notices that the holder is gone. Ticks are called at least once: after a crash in the
 // middle of a call, the call is made again elsewhere. See package fleet, which package runner and
 // package servicetest configure.
 //
@@ -51,10 +51,10 @@
 //
 // # Further keys
 //
-//   - eager:"true" adds a tick at the start; of a row that ticks once in the fleet, at its very
-//     first start.
-//   - jitter:"5s" delays each tick by a random time below 5s, so that processes that were started
-//     together do not tick together. Delays do not add up.
+//   - eager:"true" adds a tick at the start. A row that ticks once in the fleet has it only at its
+//     very first start.
+//   - jitter:"5s" delays each tick by a random time below 5s, to keep processes that were started
+//     together from ticking together. Delays do not add up.
 //   - overlap:"allow" starts the call of a tick even if the previous one runs, and overlap:"queue"
 //     makes the calls one after the other without counting ticks as late. With both, a tick counts
 //     as called when its call begins: a crash loses the call. The default, overlap:"skip", never
@@ -77,8 +77,8 @@
 // A method that ignores its context and runs past the row's timeout is not waited for. With
 // max_workers:"1" on the row, the next tick waits for it.
 //
-// When the service stops, the ticks end, late ones too. A call that is running or waiting for a
-// worker is completed.
+// When the service stops, the ticks end, including late ones. A call that is running or waiting for
+// a worker is completed.
 //
 // # Tests
 //

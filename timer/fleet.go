@@ -35,11 +35,12 @@ type Token interface {
 	// State returns the state.
 	State() State
 
-	// Changed receives when somebody else has changed the state: has paused the timer, for example.
+	// Changed receives a value when somebody else has changed the state, for example to pause the
+	// timer.
 	Changed() <-chan struct{}
 
-	// Update changes the state, and returns when whoever holds the token next will have the new one.
-	// It fails when ctx ends.
+	// Update changes the state, and returns once the next holder of the token is certain to have the
+	// new one. It returns an error if ctx ends first.
 	Update(ctx context.Context, change func(*State)) error
 }
 
@@ -49,12 +50,12 @@ type State struct {
 	// first one after it. The zero time means that the timer has never run.
 	Last time.Time
 
-	// Next is when the next tick is due, for those who look.
+	// Next is when the next tick is due, for display.
 	Next time.Time
 
 	// Paused says that no ticks are due until somebody resumes the timer.
 	Paused bool
 
-	// Asked says that somebody wants one call now.
+	// Asked says that somebody has asked for one call now.
 	Asked bool
 }

@@ -20,8 +20,8 @@ import (
 //	Sweep timer.Interval `timer:"1m"`
 //	Purge timer.Interval `timer:"1h" once:"fleet"`
 //
-// The method is func(ctx) error or func(ctx, [Tick]) error. The package's documentation describes
-// the further tag keys once, eager, jitter, missed and overlap.
+// The method is func(ctx) error or func(ctx, [Tick]) error. The package documentation describes the
+// tag keys once, eager, jitter, missed and overlap.
 type Interval struct{}
 
 // A Tick describes the tick that a method is called for. A method may take it after ctx.

@@ -60,8 +60,8 @@ func (t *ticker) lead(ctx context.Context, token Token) {
 	}
 }
 
-// step waits for the next tick and calls the method, or for a change of the state. It returns false
-// when the ticks end.
+// step waits for the next tick and calls the method, or waits for a change of the state. It returns
+// false when the ticks end.
 func (t *ticker) step(ctx context.Context, token Token) bool {
 	state, now := token.State(), time.Now()
 	switch {
@@ -93,8 +93,8 @@ func (t *ticker) called(tick time.Time) func(*State) {
 	return func(s *State) { s.Last, s.Next = tick, t.plan.Schedule.Next(tick) }
 }
 
-// tick calls the method and changes the state. The change comes last, so that a tick whose process
-// dies meanwhile is called in another one, unless calls of the row may overlap.
+// tick calls the method and changes the state. The state changes last, so if the process dies
+// meanwhile, another one calls the tick, unless calls of the row may overlap.
 func (t *ticker) tick(ctx context.Context, token Token, due Tick, change func(*State)) bool {
 	if t.isStopped(ctx) {
 		return false
@@ -148,11 +148,11 @@ func (t *ticker) call(ctx context.Context, tick Tick) {
 	_, _ = t.row.Run(ctx, r) // Run logs the error
 }
 
-// clockCheck is how long a ticker sleeps at most, so that it notices that the clock was set.
+// clockCheck is the longest time that a ticker sleeps, so that it notices when the clock was set.
 const clockCheck = time.Minute
 
-// wait returns true at a time, after a minute, or when the state has changed; and false if the
-// ticks end before.
+// wait returns true at the given time, after a minute, or when the state has changed, and false if
+// the ticks end first.
 func (t *ticker) wait(ctx context.Context, token Token, at time.Time) bool {
 	timer := time.NewTimer(min(time.Until(at), clockCheck))
 	defer timer.Stop()
@@ -174,7 +174,7 @@ func (t *ticker) isStopped(ctx context.Context) bool {
 	}
 }
 
-// An ownToken is the token of a row that ticks in each process: nobody else wants it.
+// An ownToken is the token of a row that ticks in each process, which no other process wants.
 type ownToken struct{ state State }
 
 func (o *ownToken) State() State             { return o.state }
@@ -185,8 +185,8 @@ func (o *ownToken) Update(ctx context.Context, change func(*State)) error {
 	return ctx.Err()
 }
 
-// entrypoint returns the entrypoint of the row: the ticker, or what makes it lead when this process
-// holds the token.
+// entrypoint returns the entrypoint of the row: the ticker itself, or the member that makes it lead
+// while this process holds the token.
 func (t *ticker) entrypoint() (service.Entrypoint, error) {
 	if !t.inFleet {
 		t.stopped = make(chan struct{})
@@ -195,7 +195,8 @@ func (t *ticker) entrypoint() (service.Entrypoint, error) {
 	return t.member()
 }
 
-// member returns what makes the ticker lead when this process holds the token of its row.
+// member returns the member that makes the ticker lead while this process holds the token of its
+// row.
 func (t *ticker) member() (Member, error) {
 	t.stopped = make(chan struct{})
 	join, ok := service.Lookup[Fleet](t.row.Host)

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// A reader reads msgpack. It does not trust lengths: as many bytes must follow.
+// A reader reads msgpack. It does not trust a length: that many bytes must follow.
 type reader struct {
 	dec  *msgpack.Decoder
 	rest bytes.Reader // the part of data that dec has not read
@@ -181,8 +181,8 @@ func (r *reader) Open(of codec.Kind) (n int, err error) {
 // Next is never called: Open returns the length.
 func (r *reader) Next(codec.Kind, int) (bool, error) { return false, nil }
 
-// Key reads a key of any type that a key of a dict may have in Python. It returns the text that
-// JSON has for it.
+// Key reads a key of any type that a dict's key may have in Python. It returns the text that JSON
+// has for it.
 func (r *reader) Key() ([]byte, error) {
 	kind, err := r.Kind()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package cron evaluates cron expressions in a time zone, and is right on the nights when clocks
+// Package cron evaluates cron expressions in a time zone, correctly even on the nights when clocks
 // change.
 //
 //	s, err := cron.Parse("30 2 * * *", madrid)
@@ -22,9 +22,9 @@
 // @yearly (or @annually), @monthly, @weekly, @daily (or @midnight) and @hourly stand for whole
 // expressions.
 //
-// If both days are restricted, a day matches if either field does, as in every cron: "0 9 1 * MON"
-// is nine o'clock on each Monday and on the first of each month. A field that begins with * does
-// not restrict: "0 9 */2 * MON" is nine o'clock on the Mondays whose date is odd.
+// If both day fields are restricted, a day matches if either field does, as in every cron: "0 9 1 *
+// MON" is nine o'clock on each Monday and on the first of each month. A field that begins with *
+// does not count as restricted: "0 9 */2 * MON" is nine o'clock on the Mondays whose date is odd.
 //
 // # When clocks change
 //

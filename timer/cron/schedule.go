@@ -31,7 +31,7 @@ var macros = map[string]string{
 	"@hourly":   "0 * * * *",
 }
 
-// Parse parses a cron expression, whose times are meant in zone; nil is UTC. The error reports all
+// Parse parses a cron expression, whose times are in zone; nil means UTC. The error reports all
 // mistakes, each with its field. An expression that never matches, such as "0 0 30 2 *", is a
 // mistake.
 func Parse(expression string, zone *time.Location) (*Schedule, error) {
