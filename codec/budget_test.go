@@ -13,14 +13,15 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
-// A large is a type whose values take more memory than their JSON.
+// large is a type whose values take more memory than their JSON.
 type large struct {
 	Numbers [100]int64
 	Next    *large
 	Any     any
 }
 
-// TestBudget decodes values that take many times their length. They fail before that is allocated.
+// TestBudget decodes values that take many times the length of their JSON. Decoding fails before
+// that memory is allocated.
 func TestBudget(t *testing.T) {
 	const budget = 1 << 20
 	list := func(element string) string {
@@ -96,7 +97,7 @@ func TestBudgetOfContext(t *testing.T) {
 	}
 }
 
-// TestBudgetTurns decodes one large body at a time, and small ones beside it.
+// TestBudgetTurns decodes one large body at a time, and small ones at the same time.
 func TestBudgetTurns(t *testing.T) {
 	first, second, small := codec.NewBudget(t.Context(), 64<<20), codec.NewBudget(t.Context(), 64<<20), codec.NewBudget(t.Context(), 64<<20)
 	if err := errors.Join(first.Charge(32<<20), small.Charge(1<<20)); err != nil {
@@ -125,8 +126,8 @@ func TestBudgetTurns(t *testing.T) {
 	}
 }
 
-// FuzzDecodedSize checks that what decoding allocates is bounded by the budget and by the length of
-// the data, whatever the data and the type.
+// FuzzDecodedSize checks that the budget and the length of the data bound what decoding allocates,
+// for any data and type.
 func FuzzDecodedSize(f *testing.F) {
 	for _, seed := range []string{
 		`[[],[],[]]`, `[{"a":0},{"":0}]`, `"text"`, `{"Next":{"Next":{}}}`, `[{},{},{}]`, `{"Any":[1,2,[]]}`, `{"args":[1],"kwargs":{"a":1}}`,

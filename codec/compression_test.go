@@ -18,7 +18,7 @@ func TestInflate(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		body  []byte
-		want  string // what it becomes, or the error
+		want  string // the decompressed body, or the error
 		fails bool
 	}{
 		{"", []byte("as it is"), "as it is", false},

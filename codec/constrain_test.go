@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// constrained are fields with constraints, and JSON of which some meets them.
+// constrained are fields with constraints, and JSON, some of which meets them.
 var constrained = []struct {
 	typ    reflect.Type
 	tag    string
@@ -100,7 +100,7 @@ func TestConstraints(t *testing.T) {
 	})
 }
 
-// faultsOf returns the pointers of an error, sorted and each once.
+// faultsOf returns the pointers of an error, sorted and without duplicates.
 func faultsOf(t *rapid.T, err error) []string {
 	if err == nil {
 		return nil
@@ -117,7 +117,7 @@ func faultsOf(t *rapid.T, err error) []string {
 	return slices.Compact(pointers)
 }
 
-// judged returns the places of the faults that the library finds, sorted and each once.
+// judged returns the places of the faults that the library finds, sorted and without duplicates.
 func judged(t *rapid.T, schema, data []byte) []string {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -188,7 +188,7 @@ func TestSchemaOfField(t *testing.T) {
 	}
 }
 
-// The last member of a name is the one that is checked.
+// Of several members with the same name, the last one is checked.
 func TestConstraintsOfDuplicates(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{

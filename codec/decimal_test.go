@@ -15,8 +15,8 @@ type sumDecimal struct{ read int }
 
 func (d *sumDecimal) UnmarshalText(text []byte) error { d.read = len(text); return nil }
 
-// Numbers of libraries take time that grows with the square of their digits. A codec.Decimal is
-// text, so it may have more.
+// Reading a number of a library takes time that grows with the square of its digits. A
+// codec.Decimal is text, so it may have more digits.
 func TestDigitsOfNumbers(t *testing.T) {
 	t.Parallel()
 	for _, to := range []any{big.Rat{}, big.Float{}, Decimal{}, sumDecimal{}, &big.Rat{}} {

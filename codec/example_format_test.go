@@ -73,7 +73,7 @@ func (r *lineReader) Reset(data []byte) { r.data, r.at = data, 0 }
 func (r *lineReader) At() int           { return r.at }
 func (r *lineReader) Back(at int)       { r.at = at }
 
-// line reads a line, of which it returns the text after the letter.
+// line reads a line and returns the text after its letter.
 func (r *lineReader) line() (string, error) {
 	text, _, ok := bytes.Cut(r.data[r.at:], []byte("\n"))
 	if !ok || len(text) == 0 {

@@ -121,7 +121,7 @@ func TestBrowserJSON(t *testing.T) {
 	}
 }
 
-// Nil slices and maps are [] and {} at every depth. A codec of NilAsNull has null, as
+// Nil slices and maps are [] and {} at every depth. A codec made by NilAsNull writes null, like
 // encoding/json.
 func TestNil(t *testing.T) {
 	t.Parallel()
@@ -319,7 +319,7 @@ func TestJSONSplit(t *testing.T) {
 	}
 }
 
-// Characters that need an escape, or are not ASCII, are found at every place in a text.
+// Characters that need an escape or are not ASCII are found anywhere in a text.
 func TestTextAtEachPlace(t *testing.T) {
 	for _, special := range []string{"\"", `\`, "\n", "\x00", "\x1f", " ", "\x7f", "é", "“", "𝄞", "!", "#", "[", "]"} {
 		for before := range 20 {

@@ -18,13 +18,13 @@ import (
 )
 
 type (
-	// A level marshals itself as text, and takes any.
+	// level marshals itself as text, and accepts any text.
 	level int
 
 	// A color is a string with a name.
 	color string
 
-	// A tagged is a struct with every option of a tag.
+	// tagged is a struct with every option of a tag.
 	tagged struct {
 		ID       int                `json:"id" doc:"Its number."`
 		Note     string             `json:"note,omitempty"`
@@ -46,7 +46,7 @@ type (
 		Names    map[color]*color
 	}
 
-	// An embedding embeds structs by value and by pointers.
+	// embedding embeds structs by value and by pointer.
 	embedding struct {
 		common
 		*Extra
@@ -58,7 +58,7 @@ type (
 	}
 	Extra struct { // exported, so that it can be allocated
 		More  int    `json:"more"`
-		Color string `json:"color"` // hidden by common's, since both are at one level: neither is a member
+		Color string `json:"color"` // conflicts with that of common at the same level: neither is a member
 	}
 
 	// A node contains itself.
@@ -76,7 +76,7 @@ type (
 		Total int `json:"total"`
 	}
 
-	// A numbers has the numbers of libraries.
+	// numbers has the number types of libraries.
 	numbers struct {
 		Number json.Number
 		Raw    json.RawMessage
@@ -92,7 +92,7 @@ func (l *level) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// leaves are types to build others of.
+// leaves are types to build others from.
 var leaves = []reflect.Type{
 	reflect.TypeFor[bool](), reflect.TypeFor[int](), reflect.TypeFor[int8](), reflect.TypeFor[int64](), reflect.TypeFor[uint16](),
 	reflect.TypeFor[uint64](), reflect.TypeFor[float32](), reflect.TypeFor[float64](), reflect.TypeFor[string](), reflect.TypeFor[[]byte](),
@@ -136,8 +136,8 @@ func drawType(t *rapid.T, depth int) reflect.Type {
 	return rapid.SampledFrom(leaves).Draw(t, "leaf")
 }
 
-// TestSchema draws types. Each value of a type is encoded as JSON that the schema takes, and each
-// JSON that it takes is decoded: JSON that is drawn from the schema, and encoded values with
+// TestSchema draws types. Each value of a type is encoded as JSON that the schema accepts, and all
+// JSON that the schema accepts is decoded: JSON drawn from the schema, and encoded values with
 // changes.
 func TestSchema(t *testing.T) {
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestSchema(t *testing.T) {
 						t.Fatal(err)
 					}
 					if err := j.validate(drawn); err != nil {
-						continue // it has what the schema never takes
+						continue // it contains what the schema never accepts
 					}
 					j.decodes(t, drawn)
 				}
@@ -216,7 +216,7 @@ func (j *judge) validate(data []byte) error {
 	return j.schema.Validate(doc)
 }
 
-// decodes checks that data is decoded if the schema takes it.
+// decodes checks that data is decoded if the schema accepts it.
 func (j *judge) decodes(t *rapid.T, data []byte) {
 	if j.validate(data) != nil {
 		return
@@ -231,7 +231,7 @@ func (j *judge) decodes(t *rapid.T, data []byte) {
 }
 
 // A result is encoded as its schema says, even if its type cannot be decoded. Its schema without
-// Encode takes only what is decoded.
+// Encode accepts only what is decoded.
 func TestSchemaOfResult(t *testing.T) {
 	t.Parallel()
 	types := []reflect.Type{
@@ -282,13 +282,13 @@ func TestSchemaOf(t *testing.T) {
 	}
 }
 
-// A oneWay is encoded in another way than it is decoded.
+// oneWay is encoded in another way than it is decoded.
 type oneWay struct {
 	Secret string `json:"secret" default:"'abc'"`
 	Shown  stamp  `json:"shown"`
 }
 
-// A hiding embeds a struct that a decoder cannot allocate.
+// hiding embeds a struct that a decoder cannot allocate.
 type hiding struct {
 	*hidden
 	Own int `json:"own"`
@@ -341,7 +341,7 @@ func TestSchemaSensitive(t *testing.T) {
 	}
 }
 
-// The pattern of integers takes exactly those of the type.
+// The pattern of integers accepts exactly those of the type.
 func TestSchemaIntegers(t *testing.T) {
 	t.Parallel()
 	s := codec.NewSchemas(codec.JSON).Of(reflect.TypeFor[map[int8]any](), codec.Use{})

@@ -150,7 +150,7 @@ func changed(t *rapid.T, v any) any {
 	return other()
 }
 
-// drawJSON draws a value that a schema takes, as far as it can.
+// drawJSON draws a value that a schema accepts, as far as it can.
 func drawJSON(t *rapid.T, s *codec.Schema, defs map[string]*codec.Schema, depth int) any {
 	if s.Ref != "" {
 		return drawJSON(t, defs[strings.TrimPrefix(s.Ref, "#/$defs/")], defs, depth-1)

@@ -7,10 +7,10 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// narrow hides what JSON can do beyond a Codec.
+// narrow hides the methods of JSON that a Codec does not have.
 type narrow struct{ codec.Codec }
 
-// Split returns the same parts for a codec that cannot split data, but decodes all of it.
+// Split returns the same parts for a codec that cannot split data, by decoding all of it.
 func TestSplit(t *testing.T) {
 	t.Parallel()
 	if codec.Split(codec.JSON) != codec.JSON {

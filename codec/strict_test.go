@@ -32,7 +32,7 @@ type audit struct {
 	By string `json:"by"`
 }
 
-// ownRules decides by itself what it requires.
+// ownRules decides itself what it requires.
 type ownRules struct{ A, B int }
 
 func (o *ownRules) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &o.A) }
@@ -98,7 +98,7 @@ func TestDecodeStrict(t *testing.T) {
 	}
 }
 
-// Defaults hold for members that are missing, but not for null, and each value has its own.
+// Defaults apply to missing members but not to null, and each value has its own copy.
 func TestDecodeStrictDefaults(t *testing.T) {
 	t.Parallel()
 	var two [2]line
@@ -142,7 +142,7 @@ func TestDecodeStrictManyFields(t *testing.T) {
 	}
 }
 
-// fourMethods is a codec that New has not made.
+// fourMethods is a codec that was not made by New.
 type fourMethods struct{ codec.Codec }
 
 func TestDecodeStrictOtherCodec(t *testing.T) {

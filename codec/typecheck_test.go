@@ -54,12 +54,11 @@ V note.Done is a []chan int, which cannot be C: tag it json:"-"
 V note.Of.Notify is a func(string) error, which cannot be C: tag it json:"-"
 V note.Cells is a map[codec_test.cell]int, whose keys cannot be C: use keys that are strings, numbers or bools, or give codec_test.cell the method M`
 
-// TestCheckTypes checks the types that can never be encoded, V, and those that can never be
-// decoded.
+// TestCheckTypes checks types that can never be encoded or decoded.
 func TestCheckTypes(t *testing.T) {
 	for _, c := range []struct {
 		typ            reflect.Type
-		encode, decode string // "same" is encode in other words
+		encode, decode string // "same" is the text of encode about decoding
 	}{
 		{reflect.TypeFor[func()](), `V is a func(), which cannot be C: use a type that holds data`, "same"},
 		{reflect.TypeFor[**[]chan int](), `V is a **[]chan int, which cannot be C: use a type that holds data`, "same"},

@@ -104,8 +104,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// alike reports whether got and want are equal: times to the microsecond and with their zones, and
-// JSON without its spaces.
+// alike reports whether got and want are equal, comparing times to the microsecond and with their
+// zones, and JSON without its spaces.
 func alike(got, want any) bool {
 	if want, ok := want.(time.Time); ok {
 		got, want := got.(time.Time), want.Truncate(time.Microsecond)
@@ -126,7 +126,7 @@ func TestEnvelopes(t *testing.T) {
 	const hex = `{"hex":"12345678123456781234567812345678"}`
 	tests := []struct {
 		kind, value string
-		want        any // of the type that is decoded into; nil for an any
+		want        any // of the type to decode into; nil for an any
 		any         any // nil for the object
 	}{
 		{"datetime", `"2024-01-02T03:04:05+00:00"`, "2024-01-02T03:04:05+00:00", time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)},
@@ -174,7 +174,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// Structs are encoded and decoded as by encoding/json, except for floats.
+// Structs are encoded and decoded as encoding/json does, except for floats.
 func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	type base struct {

@@ -25,8 +25,8 @@ type vectors struct {
 
 func TestVectors(t *testing.T) {
 	t.Parallel()
-	// Nameko without Python's optional regex module reads some otherwise or not at all. Here they
-	// are read as with it.
+	// Without Python's optional regex module, Nameko reads some of these differently or not at all.
+	// This package reads them as with the module.
 	better := map[string]bool{
 		"k: ${UN SET:x}":                        true,
 		"k: ${UNSET:${STR}}":                    true,
@@ -100,7 +100,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// A key that should name the broker, and does not, is a mistake.
+// A key that should name the broker but does not is a mistake.
 func TestNoBroker(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

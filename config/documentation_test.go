@@ -31,7 +31,7 @@ func TestDocumentation(t *testing.T) {
 	golden.File(t, path, []byte(want))
 }
 
-// The examples of the page are read without a mistake or a warning.
+// The examples on the page are read without a mistake or a warning.
 func TestDocumentationExamples(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/configuration.md")

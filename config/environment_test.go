@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// A variable whose value is not kept as it is, or that is not substituted, is a warning, which does
-// not show the value.
+// A variable whose value is changed, or that is not substituted, causes a warning, which does not
+// show the value.
 func TestEnvironmentWarnings(t *testing.T) {
 	t.Parallel()
 	const value = "the value of ${PW} is read as YAML, "
@@ -62,7 +62,7 @@ func TestEnvironmentWarnings(t *testing.T) {
 	}
 }
 
-// The variables of a file are those that are substituted, and those in their defaults.
+// The variables of a file are those that are substituted and those in their defaults.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Parse([]byte("# ${COMMENT}\na: ${A}\nb: postgres://${B:me}@${C:${D:host}}/ \nq: \"${QUOTED}\"\nr: !raw_env_var \"${R:x}\"\n"),

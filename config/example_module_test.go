@@ -11,13 +11,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Settings are what the configuration tells the service orders.
+// Settings are the configuration of the service orders.
 type Settings struct {
 	Database string        `yaml:"database"`
 	Timeout  time.Duration `yaml:"timeout"`
 }
 
-// Module is the service and what it is made of.
+// Module has the service and what it needs.
 var Module = fx.Module("orders",
 	service.Provide(new(Orders)),
 	config.Provide("orders", Settings{Database: "orders.db", Timeout: 5 * time.Second}),
@@ -34,7 +34,7 @@ type Orders struct {
 // A Store keeps orders.
 type Store struct{ settings Settings }
 
-// NewStore is given the settings as the configuration has them.
+// NewStore receives the settings from the configuration.
 func NewStore(s Settings) *Store { return &Store{s} }
 
 func ExampleProvide() {

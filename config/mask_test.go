@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// No secret is shown, whatever its key, its shape and its place.
+// No secret is shown, no matter what its key, its shape and its place are.
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Parse([]byte(`

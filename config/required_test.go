@@ -21,7 +21,8 @@ type store struct {
 	} `yaml:"replica"`
 }
 
-// A required key that is missing, or null, is a mistake; without a configuration nothing is.
+// A required key that is missing or null is a mistake. Without a configuration, nothing is
+// required.
 func TestRequired(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -49,7 +50,8 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-// Keys that resemble a provided one are warned about, unless it is there too, or they are provided.
+// A key that resembles a provided one causes a warning, unless the provided one is also in the file
+// or both are provided.
 func TestNearMisses(t *testing.T) {
 	t.Parallel()
 	type uri string

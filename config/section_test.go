@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// settings has a field of every kind.
+// settings has fields of every kind.
 type settings struct {
 	Database string             `yaml:"database"`
 	Password string             `yaml:"password"`
@@ -126,7 +126,7 @@ func TestSection(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	parse(t, "gomeko: {web: {unknown: 1}}") // nobody passes a struct
+	parse(t, "gomeko: {web: {unknown: 1}}") // no struct is passed
 }
 
 // The mistakes of a section are reported with those of other keys.

@@ -151,8 +151,8 @@ func decoded(t *testing.T, data []byte) *contract.Document {
 	return d
 }
 
-// No secret is in a document: neither the default of a sensitive parameter, nor that of a member in
-// it.
+// A document contains no secret: neither the default of a sensitive parameter nor that of a member
+// in it.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	d := describe(t, new(Shop))[0]
@@ -195,7 +195,7 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// A document from another process cannot control a terminal.
+// A document from another process cannot control the terminal.
 func TestPrintHostile(t *testing.T) {
 	t.Parallel()
 	d := describe(t, new(Shop))[0]
@@ -219,7 +219,7 @@ func TestPrintHostile(t *testing.T) {
 	}
 }
 
-// BenchmarkDocument measures how long a document takes.
+// BenchmarkDocument measures how long it takes to make a document.
 func BenchmarkDocument(b *testing.B) {
 	c, err := service.New(service.Config{}, new(Shop), service.Defaults(transport.Config{URI: "amqp://127.0.0.1:1/"}, fleet.Timers()))
 	if err != nil {

@@ -36,7 +36,7 @@ type address struct {
 
 func (*Club) Join(_ context.Context, m member) (address, error) { return *m.Inner, nil }
 
-// Constraints are printed behind types. Results, which are not checked, have none.
+// Constraints are printed after types. Results have none, because they are not checked.
 func TestConstraints(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

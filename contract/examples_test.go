@@ -33,7 +33,7 @@ import (
 // documentSchema is the schema of documents, for programs in other languages.
 const documentSchema = "../docs/wire/describe.schema.json"
 
-// The documents of all services of the examples are valid, and the schemas in them are.
+// The documents of all services of the examples are valid, and so are the schemas in them.
 func TestExamples(t *testing.T) {
 	path, err := filepath.Abs(documentSchema)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestExamples(t *testing.T) {
 }
 
 // validate checks a document against the schema of documents, and compiles each schema in it, which
-// checks that against the meta-schema.
+// checks the schema against the meta-schema.
 func validate(t *testing.T, judge *jsonschema.Compiler, schema *jsonschema.Schema, d *contract.Document, url string) {
 	t.Helper()
 	data, err := json.Marshal(d)

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/contract"
 )
 
-// TestHostileDocument prints a document of a process that wants to keep the reader's one busy.
+// TestHostileDocument prints a document of a process that wants to keep the reader's process busy.
 func TestHostileDocument(t *testing.T) {
 	schema := `{"type": "string"}`
 	for range 60 {

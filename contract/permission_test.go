@@ -29,7 +29,7 @@ func (*Availability) Docs() service.Docs {
 	return service.Docs{Rows: map[string]service.RowDocs{"Update": {Title: "Update availability", Text: "It takes a while."}}}
 }
 
-// The permission of a row continues that of its service, or stands alone.
+// The permission of a row is appended to that of its service, or stands alone.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	d := describe(t, new(Availability))[0]

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Button is an entrypoint that a test can press: pressing it calls the row's method, as a request
-// does for an rpc.Method.
+// Button is an entrypoint that a test can press. That calls the row's method, as a request does for
+// an rpc.Method.
 type Button struct{}
 
 // Buttons are the buttons of a container by their labels.
@@ -41,7 +41,7 @@ type Ledger struct {
 	Entries Entries `inject:""`
 }
 
-// Entries is what a ledger needs of a database. Tests can replace it.
+// Entries is what a ledger needs from a database. Tests can replace it.
 type Entries interface{ Add(amount int) error }
 
 func (l *Ledger) Pay(context.Context) error { return l.Entries.Add(7) }

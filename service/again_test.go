@@ -22,8 +22,8 @@ func ladder(delays ...time.Duration) func(int, error) (time.Duration, bool) {
 	}
 }
 
-// A call that fails twice runs three times, with values of its own each time, and its worker is
-// free in between.
+// A call that fails twice runs three times, with new values each time, and its worker is free in
+// between.
 func TestRunAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,12 +67,12 @@ func TestRunAgain(t *testing.T) {
 	})
 }
 
-// The caller's time limits the retries: a delay that would end after it is not begun.
+// The caller's deadline limits the retries: a delay that would end after it is not started.
 func TestRunAgainWithinTheLimit(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		limit  time.Duration
-		cancel time.Duration // when the caller gives up; 0 is never
+		cancel time.Duration // when the caller gives up; 0 means never
 		delays []time.Duration
 		runs   int
 		took   time.Duration
@@ -111,8 +111,8 @@ func TestRunAgainWithinTheLimit(t *testing.T) {
 	}
 }
 
-// A container that stops ends what waits: it is to be given back. What fails later is not run
-// again.
+// A container that stops ends calls that wait for a retry, so their input is given back. Calls that
+// fail later are not retried.
 func TestRunAgainWhileStopping(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

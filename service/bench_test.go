@@ -27,7 +27,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// BenchmarkObserver measures a call of an empty method without and with an observer.
+// BenchmarkObserver measures a call of an empty method with and without an observer.
 func BenchmarkObserver(b *testing.B) {
 	var n [service.Outcomes]atomic.Int64
 	counter := service.Observer{
@@ -49,7 +49,7 @@ func BenchmarkObserver(b *testing.B) {
 	}
 }
 
-// fixed is a value that costs nothing to decode.
+// fixed is a value whose decoding costs nothing.
 type fixed struct{ v any }
 
 func (v fixed) Decode(dst any) error {

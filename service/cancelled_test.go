@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A call that is cancelled is logged as such, at WARN, and not as one that has timed out.
+// A cancelled call is logged as such, at WARN, and not as a timeout.
 func TestCancelledIsLogged(t *testing.T) {
 	t.Parallel()
 	var out journal

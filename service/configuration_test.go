@@ -15,7 +15,7 @@ import (
 // Ink configures a Pen.
 type Ink struct{ color string }
 
-// Pen is a dependency that is configured, by one Ink and by any number of Papers.
+// Pen is a dependency that is configured with one Ink and any number of Papers.
 type Pen struct {
 	ink    Ink
 	papers []Paper
@@ -45,7 +45,7 @@ func (d *Desk) Write(context.Context) (string, error) {
 	return strings.TrimSuffix(fmt.Sprintln(d.Pen.ink.color, d.Pen.papers), "\n"), nil
 }
 
-// A configured value comes before a default, and hosts complete both.
+// A configured value takes precedence over a default, and hosts complete both.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
 	module := fx.Module("pen", fx.Supply(Ink{"blue"}), service.Configure[Ink]())
@@ -70,7 +70,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// Values without an effect are mistakes, each with its remedy.
+// Values without an effect are mistakes, each reported with its fix.
 func TestConfigureMistakes(t *testing.T) {
 	t.Parallel()
 	ink := service.Configure(Ink{"blue"})

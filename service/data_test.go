@@ -14,7 +14,7 @@ import (
 
 type tenant string
 
-// A value arrives in the form that the wire has for it, and a Key reads it back with its type.
+// A value arrives in its form on the wire, and a Key reads it back with its type.
 func TestKey(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -124,7 +124,7 @@ func TestDataOfCall(t *testing.T) {
 	}
 }
 
-// Maker gives structs that have a blank field of it their values.
+// Maker makes the values of structs that have a blank field of its type.
 type Maker struct{}
 
 func (Maker) Dependency(f *service.Field) (any, error) {
@@ -160,7 +160,7 @@ type Speaker struct {
 func (s *Speaker) Say(context.Context) (Words, error) { return s.Words, nil }
 
 // A struct with a blank field of a dependency type gets its value from that type, which can keep
-// what the prototype holds.
+// the value in the prototype.
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	_, all := start(t, service.Config{}, &Speaker{Words: Words{A: "mine"}})

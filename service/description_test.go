@@ -107,7 +107,7 @@ type (
 		}
 	}
 
-	// Undocumented is a service without rows that cannot say its texts.
+	// Undocumented is a service without rows whose method Docs panics.
 	Undocumented struct {
 		_ service.Name `service:"undocumented"`
 

@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the
-// third never ends, and the last never begins.
+// Four calls share two workers when the stop begins: the first ends and its worker begins another,
+// the third never ends, and the last never begins.
 func TestDrainIsLogged(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

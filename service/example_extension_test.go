@@ -13,7 +13,7 @@ import (
 // Letter is an entrypoint: each letter to the name in its tag is a call, with the text as argument.
 type Letter struct{}
 
-// Letterbox configures it: the box that letters are thrown into.
+// Letterbox configures Letter: it is the box that letters are thrown into.
 type Letterbox map[string]func(ctx context.Context, r service.Request) (any, error)
 
 func (Letter) Entrypoint(r *service.Row) (service.Entrypoint, error) {
@@ -75,7 +75,7 @@ func (t Text) Decode(v any) error {
 	return nil
 }
 
-// An entrypoint turns its input into requests: the arguments, and what else the peer says of the
+// An entrypoint turns its input into requests: the arguments, and what else the peer says about the
 // call.
 func ExampleRow_Run() {
 	box := Letterbox{}
@@ -99,7 +99,7 @@ func ExampleRow_Run() {
 	// read() missing 1 required positional argument: 'text'
 }
 
-// A field gets its value from its type, which can keep the value of a literal.
+// A field gets its value from its type, which can keep the value that a literal sets.
 func ExampleDependencyType() {
 	box := Letterbox{}
 	c, err := service.New(service.Config{}, &Reader{Pencil: "green"}, service.Configure(box))
@@ -140,7 +140,8 @@ func ExampleParseTag() {
 	// unknown key rety in its tag: did you mean retry?
 }
 
-// A Wire is shared by all rows of a container. It has the optional methods Start and Stop.
+// A Wire is shared by all rows of a container. It has the methods Start and Stop, which are
+// optional.
 type Wire struct{}
 
 func newWire(*service.Host) (*Wire, error)   { return new(Wire), nil }

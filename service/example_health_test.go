@@ -12,10 +12,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Ledger is a dependency with a health.
+// Ledger is a dependency that reports its health.
 type Ledger struct{ db *sql.DB }
 
-// Health asks the database only: other services are checked by their own processes.
+// Health only asks the database, because other services are checked by their own processes.
 func (l *Ledger) Health(ctx context.Context) error {
 	if l.db == nil {
 		return errors.New("no database")
@@ -23,7 +23,7 @@ func (l *Ledger) Health(ctx context.Context) error {
 	return l.db.PingContext(ctx)
 }
 
-// Accounts is a service that uses it.
+// Accounts is a service that uses the ledger.
 type Accounts struct {
 	_ service.Name `service:"accounts"`
 

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The outcome of a call whose row has isolate:"process", and whose process has crashed.
+// A call of a row with isolate:"process" fails with this error if its process crashes.
 func ExampleProcessError() {
 	var err error = &service.ProcessError{Service: "shop", Row: "Render", Reason: service.ProcessCrashed, Detail: "fatal error: stack overflow"}
 	var ended *service.ProcessError

@@ -159,8 +159,8 @@ func ExampleKey() {
 	ctx := Tenant.With(context.Background(), "acme")
 	ctx = service.UserID.With(ctx, "u-42")
 
-	// Calls and events that are sent with ctx carry both values, and the methods that they reach
-	// find them in their own ctx.
+	// Calls and events that are sent with ctx carry both values, and the methods that receive them
+	// find the values in their own ctx.
 	tenant, ok := Tenant.Get(ctx)
 	fmt.Println(tenant, ok)
 	_, ok = service.Language.Get(ctx)
@@ -207,7 +207,7 @@ func ExampleProvide() {
 	// service bell: Sound: nothing provides service_test.Sound; add fx.Provide(func(…) (service_test.Sound, error)) or di.PerCall to the module
 }
 
-// Code that waits for another call lends the worker, so that another call can run meanwhile.
+// Code that waits for another call lends its worker, so another call can run meanwhile.
 func ExampleLend() {
 	answers := make(chan string, 1)
 	ask := func(ctx context.Context, question string) (string, error) {

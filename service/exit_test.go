@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// exit ends the goroutine that calls it if at is the place that the test says.
+// exit ends the goroutine that calls it if at is the place that the test has chosen.
 type exit struct{ at string }
 
 func (e *exit) here(place string) {
@@ -52,8 +52,8 @@ type oddError struct{ exit *exit }
 func (e oddError) Expected() bool { e.exit.here("Expected of an error"); return true }
 func (e oddError) Error() string  { e.exit.here("Error of an error"); return "odd" }
 
-// Whatever ends the goroutine of a call, Run returns an error, the outcome is in the log, and the
-// worker is free.
+// No matter what ends the goroutine of a call, Run returns an error, the outcome is logged, and the
+// worker is freed.
 func TestExit(t *testing.T) {
 	t.Parallel()
 	for _, place := range []string{"the method", "a middleware", "a provider", "a Done", "Expected of an error", "Error of an error"} {

@@ -28,7 +28,7 @@ func (c *Chronicle) Booked(ctx context.Context, what string) error {
 	return nil
 }
 
-// followed is the type of rows with a follower, which calls the method that the key then names.
+// followed is the type of rows with a follower, whose method is in the key then.
 type followed struct{}
 
 func (followed) Entrypoint(r *service.Row) (service.Entrypoint, error) {

@@ -32,7 +32,7 @@ func (*Rooms) Enter(ctx context.Context) (string, error) {
 	return visitor, nil
 }
 
-// TestGuard has a guard let calls run, refuse them and fail.
+// TestGuard has a guard that admits calls, refuses them and fails.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("you are not ann")
@@ -88,7 +88,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestMistakesOfGuards has guards that cannot guard.
+// TestMistakesOfGuards has guards that do not work.
 func TestMistakesOfGuards(t *testing.T) {
 	t.Parallel()
 	guard := service.Guard(func(ctx context.Context, _ *service.Row, _ *service.Request) (context.Context, error) {

@@ -24,7 +24,7 @@ type Silo struct {
 	mu     sync.Mutex
 	err    error
 	checks int
-	check  func(ctx context.Context) error // in place of err
+	check  func(ctx context.Context) error // instead of err
 }
 
 func (s *Silo) Health(ctx context.Context) error {
@@ -119,7 +119,7 @@ func pass(checks int) {
 	synctest.Wait()
 }
 
-// A dependency fails after three failures in a row, and works again after two successes.
+// A dependency is failing after three consecutive failures, and works again after two successes.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestHealth(t *testing.T) {
 	})
 }
 
-// A Health that hangs counts as failed, is called once, and holds nothing up.
+// A Health that hangs counts as failed, is called only once, and delays nothing else.
 func TestHangingHealth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -249,7 +249,7 @@ func TestPanickingHealth(t *testing.T) {
 	}
 }
 
-// A dryError panics if it is nil, as many types of errors do.
+// A dryError panics if it is nil, like many error types.
 type dryError struct{ silo string }
 
 func (e *dryError) Error() string { return e.silo + " is dry" }
@@ -315,7 +315,7 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// Pump is a shared value with a Health, and Motor one that it needs.
+// Pump is a shared value with a Health, and Motor is one that it needs.
 type (
 	Pump  struct{ Silo }
 	Motor struct{ Silo }
@@ -326,7 +326,7 @@ func (*Pump) Stop(context.Context) error   { return nil }
 func (*Motor) Start(context.Context) error { return nil }
 func (*Motor) Stop(context.Context) error  { return nil }
 
-// Water is a field that shares the pump.
+// Water is a dependency that shares the pump.
 type Water struct{}
 
 func (Water) Dependency(f *service.Field) (any, error) {
@@ -349,8 +349,8 @@ type Pond struct {
 	Water Water
 }
 
-// Shared values are checked too, for the services that use them by their extensions. CheckHealth
-// adds values that no field holds.
+// Shared values are also checked, for the services whose extensions use them. CheckHealth adds
+// values that no field holds.
 func TestHealthUsers(t *testing.T) {
 	t.Parallel()
 	db := sql.OpenDB(nil)
@@ -371,7 +371,7 @@ func TestHealthUsers(t *testing.T) {
 	}
 }
 
-// Two values of one type are told apart.
+// Two values of one type have different names.
 func TestHealthNames(t *testing.T) {
 	t.Parallel()
 	c, err := service.New(service.Config{}, &struct {

@@ -46,7 +46,7 @@ func (t *Till) Sell(ctx context.Context, n int) (int, error) {
 	return n, (*t.Func)(ctx, t)
 }
 
-// A recorder records the steps of a call, and acts in them as the test says.
+// A recorder records the steps of a call, and in each step does what the test says.
 type recorder struct {
 	mu   sync.Mutex
 	did  []string
@@ -76,7 +76,7 @@ func (r *recorder) steps() string {
 	return strings.Join(r.did, ", ")
 }
 
-// outcome is what a line says that is logged of a call.
+// outcome is what a log line says about a call.
 var outcome = regexp.MustCompile(`^(level=\w+) msg="call \w+"(.*)`)
 
 // Write records the log lines of calls.
@@ -148,10 +148,10 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 	}
 }
 
-// TestOrder checks the order of steps of a call for every outcome.
+// TestOrder checks the order of a call's steps for every outcome.
 func TestOrderOfACall(t *testing.T) {
 	t.Parallel()
-	late := func(error) error { time.Sleep(8 * time.Second); return nil } // of the bubble: before it is stuck
+	late := func(error) error { time.Sleep(8 * time.Second); return nil } // in the bubble: before it is stuck
 	before := "middleware, argument, user, tx, method, "
 	for _, tc := range []struct {
 		name string
@@ -195,7 +195,7 @@ func TestOrderOfACall(t *testing.T) {
 				r := &recorder{acts: tc.acts}
 				c, call := r.till(t)
 				_ = call(t.Context(), tc.row)
-				if err := c.Stop(context.Background()); err != nil { // it waits for what is late
+				if err := c.Stop(context.Background()); err != nil { // it waits for late calls
 					t.Error(err)
 				}
 				if got := spelled(r.steps()); got != tc.want {
@@ -209,7 +209,7 @@ func TestOrderOfACall(t *testing.T) {
 func fails(error) error  { return io.EOF }
 func panics(error) error { panic("at the disco") }
 
-// spelled shortens what errors say.
+// spelled shortens the texts of errors.
 func spelled(steps string) string {
 	return strings.NewReplacer(
 		"panic: at the disco", "PANIC",
@@ -220,7 +220,7 @@ func spelled(steps string) string {
 }
 
 // TestKillEndsValues checks that the values of a call are closed when its method returns after a
-// kill, both if it runs in the goroutine of Run and if Run has left it behind.
+// kill, both if it runs in the goroutine of Run and if Run has returned without it.
 func TestKillEndsValues(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -232,7 +232,7 @@ func TestKillEndsValues(t *testing.T) {
 			"tx done(STOPPED), user done(STOPPED), middleware done(STOPPED), log level=ERROR err=\"STOPPED\", reply(STOPPED)"},
 		{"done all the same", "sell", func(context.Context) error { return nil },
 			"tx done(STOPPED), user done(STOPPED), middleware done(STOPPED), log level=ERROR err=\"STOPPED\", reply(STOPPED)"},
-		{"late", "timed", func(context.Context) error { time.Sleep(time.Second); return nil }, // of the bubble
+		{"late", "timed", func(context.Context) error { time.Sleep(time.Second); return nil }, // in the bubble
 			"middleware done(STOPPED), log level=ERROR err=\"STOPPED\", reply(STOPPED), tx done(STOPPED), user done(STOPPED)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestKillEndsValues(t *testing.T) {
 					c.Kill()
 				}()
 				_ = call(context.Background(), tc.row)
-				time.Sleep(time.Minute) // of the bubble: until the method has returned
+				time.Sleep(time.Minute) // in the bubble: until the method has returned
 				if got, want := spelled(r.steps()), "middleware, argument, user, tx, method, "+tc.want; got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Named tells which process runs it.
+// Named returns the name of the process that runs it.
 type Named struct {
 	_ service.Name `service:"named"`
 
@@ -23,7 +23,7 @@ func (*Named) Tell(ctx context.Context) (string, error) {
 	return service.FromContext(ctx).Instance, nil
 }
 
-// TestInstance compares the name of a process as its host, its calls and its log have it.
+// TestInstance compares the names of the process in its host, its calls and its log.
 func TestInstance(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}

@@ -24,8 +24,8 @@ func (*Prints) Print(_ context.Context, doc string) (string, error) { return doc
 func (*Prints) Scan(_ context.Context, doc string) (string, error)  { return doc, nil }
 func (*Prints) Copy(_ context.Context, doc string) (string, error)  { return doc, nil }
 
-// TestNotIsolated checks that isolated methods run in the process of their service if nothing
-// isolates them, and that the log says so once.
+// TestNotIsolated checks that isolated methods run in the process of their service if there is no
+// Isolator, and that this is logged once.
 func TestNotIsolated(t *testing.T) {
 	t.Parallel()
 	var out journal

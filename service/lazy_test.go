@@ -44,8 +44,7 @@ func (i *Idler) Leave(context.Context) error {
 	return nil
 }
 
-// A lazy value is made at its first use in a call, once, and its Done is called only if it was
-// made.
+// A lazy value is made once, when a call first uses it, and its Done is called only if it was made.
 func TestLazy(t *testing.T) {
 	t.Parallel()
 	var did []string

@@ -42,7 +42,7 @@ func (s *Nest) Deep(ctx context.Context, n int) (any, error)   { return s.deeper
 func (s *Nest) Narrow(ctx context.Context, n int) (any, error) { return s.deeper(ctx, "narrow", n) }
 func (s *Nest) Fast(context.Context) error                     { return nil }
 
-// Wait waits on after its call has timed out.
+// Wait keeps waiting after its call has timed out.
 func (s *Nest) Wait(ctx context.Context) error {
 	defer close(s.Gone)
 	defer service.Lend(ctx)()
@@ -50,7 +50,7 @@ func (s *Nest) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Stray leaves a goroutine behind that lends.
+// Stray leaves a goroutine running that lends.
 func (s *Nest) Stray(ctx context.Context) error {
 	waiting := make(chan struct{})
 	go func() {
@@ -108,7 +108,7 @@ func TestLentCallThatIsOver(t *testing.T) {
 				t.Errorf("%s: got %v while the worker is lent", method, err)
 			}
 			time.AfterFunc(time.Minute, func() { close(nest.Release) })
-			if method == "nest.stray" { // a goroutine that the method has left behind is its own affair
+			if method == "nest.stray" { // Stop does not wait for a goroutine that the method has left running
 				<-nest.Gone
 			}
 			if err := c.Stop(t.Context()); err != nil {
@@ -119,7 +119,7 @@ func TestLentCallThatIsOver(t *testing.T) {
 	}
 }
 
-// Calls that take their worker back come before those that have not begun.
+// Calls that take their worker back have priority over calls that have not begun.
 func TestReturningCallsGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestWatch(t *testing.T) {
 		expect("fast", &fast, "1 0 0")
 		expect("narrow", &narrow, "1 1 1")
 
-		fire(t.Context(), "wait", &wait) // over its time, and lent: no call's any more
+		fire(t.Context(), "wait", &wait) // timed out while its worker was lent: no call has that any more
 		expect("wait", &wait, "1 1 1")
 		close(nest.Release)
 		<-nest.Gone

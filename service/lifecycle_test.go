@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A script says what the actors of a container do in each step, and records the steps.
+// A script defines what the actors of a container do in each step, and records the steps.
 type script struct {
 	mu   sync.Mutex
 	did  []string
@@ -110,7 +110,7 @@ func TestOrder(t *testing.T) {
 	stopTwo := make(chan struct{})
 	c, s, _ := newStages(t, map[string]func(context.Context) error{
 		"One stop": func(context.Context) error { <-stopTwo; return nil },
-		"Two stop": func(context.Context) error { close(stopTwo); return nil }, // beside One's
+		"Two stop": func(context.Context) error { close(stopTwo); return nil }, // at the same time as One
 	}, nil)
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -195,12 +195,12 @@ func TestNeverStarted(t *testing.T) {
 }
 
 // TestStopWaits checks that Stop waits for running calls and for goroutines of entrypoints, and
-// that no call begins after it.
+// that no call begins after that.
 func TestStopWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) {
-			time.Sleep(time.Minute) // of the bubble
+			time.Sleep(time.Minute) // in the bubble
 			return "done", nil
 		})
 		if err := c.Start(t.Context()); err != nil {
@@ -209,7 +209,7 @@ func TestStopWaits(t *testing.T) {
 		replied := false
 		do.Go(func(ctx context.Context) {
 			v, err := do.Run(ctx, service.Request{})
-			time.Sleep(time.Second) // of the bubble: the reply leaves
+			time.Sleep(time.Second) // in the bubble: the reply leaves
 			replied = v == "done" && err == nil && ctx.Err() == nil
 		})
 		synctest.Wait()
@@ -265,7 +265,8 @@ func TestStopIsCutShort(t *testing.T) {
 	})
 }
 
-// TestKill checks that Kill cancels the contexts of calls, may come at any time, and is idempotent.
+// TestKill checks that Kill cancels the contexts of calls, may be called at any time, and is
+// idempotent.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -364,7 +365,7 @@ func TestFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) {
-			time.Sleep(time.Second) // of the bubble
+			time.Sleep(time.Second) // in the bubble
 			return "done", nil
 		})
 		if err := c.Start(t.Context()); err != nil {

@@ -50,7 +50,7 @@ func TestOneValueForManyRows(t *testing.T) {
 	}
 }
 
-// closer is shared for its Stop alone; it has no Kill.
+// closer is shared only for its Stop; it has no Kill.
 type closer struct{ script }
 
 func (c *closer) Stop(ctx context.Context) error {

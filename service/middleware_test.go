@@ -82,8 +82,8 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 	}
 }
 
-// A middleware may come to call next when the call has ended. The method is not run, and no worker
-// is released twice.
+// A middleware may call next after the call has ended. The method is then not run, and no worker is
+// released twice.
 func TestMiddlewareThatIsLate(t *testing.T) {
 	next := make(chan func() error, 1)
 	late := func(run service.Runner) service.Runner {
@@ -104,13 +104,13 @@ func TestMiddlewareThatIsLate(t *testing.T) {
 			}
 		}
 	}
-	if err := c.Stop(t.Context()); err != nil { // it counts the workers that are held
+	if err := c.Stop(t.Context()); err != nil { // it waits for workers that are held
 		t.Error(err)
 	}
 }
 
-// A middleware may run the method again while the first attempt still runs. The result of that one
-// is dropped.
+// A middleware may run the method again while the first attempt still runs. The result of the first
+// attempt is dropped.
 func TestMiddlewareThatTriesAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestMiddlewareThatTriesAgain(t *testing.T) {
 		var n atomic.Int64
 		_, all := start(t, service.Config{Middleware: []service.Middleware{again}}, &Work{Func: func(context.Context) (any, error) {
 			if n.Add(1) == 1 {
-				time.Sleep(7 * time.Second) // of the bubble, over the limit
+				time.Sleep(7 * time.Second) // in the bubble, over the limit
 				return "first", nil
 			}
 			time.Sleep(4 * time.Second)

@@ -108,7 +108,7 @@ type (
 	}
 )
 
-// presents is a struct that a dependency makes; marks uses it wrongly.
+// presents is a struct that a dependency makes. marks uses it wrongly.
 type (
 	presents struct {
 		_ Gift `gift:"x"`
@@ -230,7 +230,7 @@ type wrongFields struct {
 	private int
 }
 
-// TestMistakes checks that New reports all mistakes at once, each with its remedy.
+// TestMistakes checks that New reports all mistakes at once, each with its fix.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := service.New(service.Config{MaxWorkers: -1, Middleware: []service.Middleware{nil}},

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A witness is an observer that notes what it is told of calls.
+// A witness is an observer that records what it is told about calls.
 type witness struct {
 	mu   sync.Mutex
 	told []string
@@ -27,7 +27,7 @@ func (w *witness) note(format string, args ...any) {
 	w.told = append(w.told, fmt.Sprintf(format, args...))
 }
 
-// take returns what was told since the last time.
+// take returns what was recorded since the last time.
 func (w *witness) take() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,7 +176,7 @@ func TestObserverOfStuckCalls(t *testing.T) {
 	})
 }
 
-// An observer that panics has no effect on calls, nor on the other observers.
+// An observer that panics has no effect on calls or on the other observers.
 func TestObserverPanics(t *testing.T) {
 	t.Parallel()
 	log, w := &journal{}, &witness{}
@@ -209,7 +209,7 @@ func TestObserverPanics(t *testing.T) {
 	}
 }
 
-// An extension adds an observer while its container is made, and not later.
+// An extension can add an observer while its container is made, but not later.
 func TestObserveInExtension(t *testing.T) {
 	t.Parallel()
 	w := &witness{}
@@ -230,7 +230,7 @@ func TestObserveInExtension(t *testing.T) {
 	}
 }
 
-// What extensions tell reaches the observers.
+// What extensions report reaches the observers.
 func TestObserversAreTold(t *testing.T) {
 	t.Parallel()
 	w := &witness{}
@@ -282,7 +282,7 @@ type header map[string]string
 
 func (h header) Get(name string) string { return h[name] }
 
-// TestObserverAllocations is a guard: a call allocates the same with an observer as without.
+// TestObserverAllocations checks that a call allocates the same with an observer as without.
 func TestObserverAllocations(t *testing.T) {
 	allocations := func(options ...any) float64 {
 		_, all := start(t, service.Config{}, append([]any{new(Grid)}, options...)...)

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// BenchmarkTell measures what it takes to tell an observer of a call: that it arrived, got a worker
-// and ended. BenchmarkObserver is too coarse for that: a whole call takes fifty times as long.
+// BenchmarkTell measures how long it takes to tell an observer that a call arrived, got a worker
+// and ended. BenchmarkObserver is too coarse for that, because a whole call takes fifty times as
+// long.
 func BenchmarkTell(b *testing.B) {
 	var n [Outcomes]atomic.Int64
 	container := new(Container)

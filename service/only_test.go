@@ -24,7 +24,7 @@ func (*Sentry) Watch(ctx context.Context) (string, error) { return service.FromC
 // Post is a row that records its start.
 type Post struct{}
 
-// posts are those that were started, and what they share.
+// posts are the posts that were started, and what they share.
 type posts struct{ started []string }
 
 func (Post) Entrypoint(r *service.Row) (service.Entrypoint, error) {
@@ -53,8 +53,8 @@ func (q *quarters) Start(context.Context) error {
 	return nil
 }
 
-// Rows that Only leaves out are not started, and neither is what only they share. Run runs all
-// rows.
+// Rows that Only leaves out are not started, and neither are values that only they share. Run runs
+// all rows.
 func TestOnly(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -93,7 +93,7 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// Mistakes in Only are reported, and those of the rows that it leaves out.
+// Mistakes in Only are reported, and so are those of the rows that it leaves out.
 func TestOnlyMistakes(t *testing.T) {
 	t.Parallel()
 	type Wrong struct {

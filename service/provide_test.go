@@ -114,7 +114,7 @@ func TestHooksSurroundServices(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 				defer cancel()
 				err := c.Stop(ctx)
-				time.Sleep(time.Hour) // of the bubble
+				time.Sleep(time.Hour) // in the bubble
 				return err
 			},
 			"stop was cut short, 0 calls cut off: context deadline exceeded",
@@ -130,7 +130,7 @@ func TestHooksSurroundServices(t *testing.T) {
 				if err = c.Start(t.Context()); err == nil {
 					err = tc.end(c)
 				}
-				got := strings.ReplaceAll(fmt.Sprint(err), "TestHooksSurroundServices.", "") // where hooks is inlined
+				got := strings.ReplaceAll(fmt.Sprint(err), "TestHooksSurroundServices.", "") // which is there if hooks is inlined
 				if got != cmp.Or(tc.err, "<nil>") {
 					t.Errorf("got %s, want %s", got, tc.err)
 				}
@@ -228,7 +228,7 @@ type Plain struct {
 	goods   *Goods
 }
 
-// A field that nothing sets, although the application has a value for it, is a mistake.
+// A field that nothing sets although the application has a value for it is a mistake.
 func TestFieldsWithoutInject(t *testing.T) {
 	t.Parallel()
 	goods := fx.Provide(func() *Goods { return &Goods{"tea"} })

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Visited is an entrypoint whose methods take a visit, which has the context. They may take nothing
+// Visited is an entrypoint whose methods take a visit, which has the context, and may take nothing
 // else.
 type Visited struct{}
 
@@ -33,7 +33,7 @@ type visit struct {
 
 func (v *visit) Context() context.Context { return v.ctx }
 
-// Host has rows that need what only entrypoints such as those of HTTP give.
+// Host has rows that need what only entrypoints such as those of HTTP provide.
 type Host struct {
 	_ service.Name `service:"host"`
 
@@ -60,8 +60,8 @@ func (*Host) Wait(ctx context.Context) error {
 	return nil
 }
 
-// A method may take the leading parameters only. They have the context of the call, whose id the
-// entrypoint may give.
+// A method may take only the leading parameters. They have the context of the call, whose id the
+// entrypoint may choose.
 func TestBareMethod(t *testing.T) {
 	t.Parallel()
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
@@ -73,9 +73,9 @@ func TestBareMethod(t *testing.T) {
 	}
 }
 
-// noted has each call hold a builder, and notes what it has and the error that it ends with.
+// noted gives each call a builder, and records its contents and the error that it is closed with.
 func noted(to *[]string) any {
-	var mu sync.Mutex // a call that is over its time may end beside the next one
+	var mu sync.Mutex // a call that timed out may end at the same time as the next one
 	return di.PerCall(func() di.Provider[*strings.Builder] {
 		return func(context.Context) (*strings.Builder, di.Done, error) {
 			b := new(strings.Builder)
@@ -93,8 +93,8 @@ func noted(to *[]string) any {
 	})
 }
 
-// Request.Result reads a stream while the values of the call are open, and they are closed with its
-// error.
+// Request.Result reads a stream while the values of the call are open, and the values are closed
+// with its error.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	var ended []string

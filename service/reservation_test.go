@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Counter is a service whose calls wait until they are let go.
+// Counter is a service whose calls wait until they are released.
 type Counter struct {
 	_ service.Name `service:"counter"`
 
@@ -115,7 +115,7 @@ func TestReserveEnds(t *testing.T) {
 	})
 }
 
-// TestReservedRun has calls that do not begin: they release their workers too.
+// TestReservedRun checks that calls that do not begin release their workers too.
 func TestReservedRun(t *testing.T) {
 	t.Parallel()
 	over, cancel := context.WithCancel(t.Context())

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Work has a method that the test gives it.
+// Work has a method that the test defines.
 type Work struct {
 	_ service.Name `service:"work"`
 
@@ -169,7 +169,7 @@ func TestWorkersAreBounded(t *testing.T) {
 		var now, most atomic.Int64
 		_, all := start(t, service.Config{MaxWorkers: 3}, &Work{Func: func(context.Context) (any, error) {
 			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(time.Second) // of the bubble
+			time.Sleep(time.Second) // in the bubble
 			now.Add(-1)
 			return nil, nil
 		}})
@@ -224,7 +224,7 @@ func TestTimeout(t *testing.T) {
 						if polite {
 							return nil, fmt.Errorf("waiting for users: %w", context.Cause(ctx))
 						}
-						time.Sleep(time.Second) // of the bubble
+						time.Sleep(time.Second) // in the bubble
 						return "late", nil
 					}})
 					ctx, cancel := tc.ctx(t.Context())
@@ -275,7 +275,7 @@ func TestStuckCall(t *testing.T) {
 }
 
 func stuckForAMinute(context.Context) (any, error) {
-	time.Sleep(time.Minute) // of the bubble
+	time.Sleep(time.Minute) // in the bubble
 	return nil, nil
 }
 
@@ -320,7 +320,7 @@ type stampless struct {
 	Stamp Seal `wax:"blue"`
 }
 
-// Led hands its row to the test.
+// Led passes its row to the test.
 type Led struct{}
 
 func (Led) Entrypoint(r *service.Row) (service.Entrypoint, error) {

@@ -49,7 +49,7 @@ func (Counted) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return &nop{}, err
 }
 
-// limit is how many rows there may be.
+// limit limits the number of rows.
 type limit int
 
 func (limit) Option() string { return "counting.Limit" }
@@ -60,7 +60,7 @@ type count struct {
 	rows  []string
 }
 
-// Check is called once, with the rows that Only leaves out.
+// Check is called once, after the rows that Only leaves out were counted too.
 func (c *count) Check(complete bool) error {
 	if complete && len(c.limit) > 0 && len(c.rows) > int(c.limit[0]) {
 		return errors.Join(fmt.Errorf("counting: %d rows are too many", len(c.rows)), errors.New("counting: really"))

@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An application ends the container with its fx.Shutdowner: while it is made, in a start hook, or
-// while calls run. The container stops in order, and Wait returns the exit code.
+// An application can end the container with its fx.Shutdowner: while it is made, in a start hook,
+// or while calls run. The container stops in order, and Wait returns the exit code.
 func TestShutdowner(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -72,7 +72,8 @@ type gridFields struct {
 
 func (*Grid) Fields(_ context.Context, f gridFields) ([]any, error) { return []any{f.A, f.B}, nil }
 
-// TestGetcallargs compares with what Python's inspect.getcallargs did for the same calls.
+// TestGetcallargs compares the results with those of Python's inspect.getcallargs for the same
+// calls.
 func TestGetcallargs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../signature/testdata/getcallargs.json")

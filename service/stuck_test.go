@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// TestMaxStuck checks that a container ends when so many methods are stuck, waits for the calls
-// that are not, and not for those that are.
+// TestMaxStuck checks that a container ends when MaxStuck methods are stuck, and waits only for the
+// calls that are not.
 func TestMaxStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -20,7 +20,7 @@ func TestMaxStuck(t *testing.T) {
 		free := make(chan struct{})
 		w := &Work{Func: func(ctx context.Context) (any, error) {
 			if service.FromContext(ctx).Method == "do" {
-				time.Sleep(15 * time.Second) // longer than until the container stops
+				time.Sleep(15 * time.Second) // until after the container has begun to stop
 				return nil, nil
 			}
 			<-free
@@ -62,7 +62,7 @@ func TestMaxStuck(t *testing.T) {
 	})
 }
 
-// TestStuckMethodReturns checks that a method which returns at last does not count any more.
+// TestStuckMethodReturns checks that a method that finally returns no longer counts.
 func TestStuckMethodReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,13 +13,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Noter notes which runs of a call it knows. Its field asks for it by what it can do.
+// A Noter is an entrypoint whose calls use transactions. It looks up a Memory by this interface.
 type Noter struct{}
 
 // A Memory is what a Noter needs.
 type Memory interface{ Known(tx any) error }
 
-// A memory is a configuration value that is one.
+// A memory is a configuration value that implements Memory.
 type memory struct{ known error }
 
 func (m memory) Known(any) error { return m.known }
@@ -58,7 +58,7 @@ func (s *Scribe) Write(ctx context.Context) error {
 	return service.AfterCall(ctx, func(context.Context) error { *s.log = append(*s.log, "after"); return nil })
 }
 
-// TestOnce asks before a method whether its call ran before, in the transaction of the call.
+// TestOnce checks in the transaction of a call, before its method, whether the call ran before.
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	full := errors.New("full")

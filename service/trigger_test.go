@@ -122,7 +122,7 @@ func (j *journal) Write(line []byte) (int, error) {
 	return j.buf.Write(line)
 }
 
-// take returns what was logged since the last time.
+// take returns the lines that were logged since the last time.
 func (j *journal) take() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -130,7 +130,7 @@ func (j *journal) take() string {
 	return j.buf.String()
 }
 
-// logger returns a logger that writes to the journal what is the same in every run.
+// logger returns a logger that writes to the journal only what is the same in every run.
 func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{
 		Level: slog.LevelDebug,

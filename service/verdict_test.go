@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A foreign error is expected, and came from another service or not.
+// A foreign error is expected, and may have come from another service.
 type foreign bool
 
 func (foreign) Error() string  { return "declared" }
@@ -50,7 +50,7 @@ func TestVerdictOf(t *testing.T) {
 	}
 }
 
-// TestVerdictWraps checks that a verdict hides nothing of its error.
+// TestVerdictWraps checks that a verdict does not hide its error.
 func TestVerdictWraps(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{service.RetryAfter(time.Second, foreign(false)), service.Park(foreign(false)), service.Drop(foreign(false))} {

@@ -27,7 +27,7 @@ func (k *Kiln) Fire(context.Context) error {
 	return nil
 }
 
-// A request that is withdrawn does not wait for a worker. A call that has one goes on.
+// A request that is withdrawn does not wait for a worker. A call that has one continues.
 func TestWithdrawn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

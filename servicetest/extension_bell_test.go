@@ -9,12 +9,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A bell is rung by clients and heard by one container at a time.
+// A bell is rung by clients, and one container at a time hears it.
 type bell struct {
-	fault string // what its extension does wrong
+	fault string // which rule its extension breaks
 	rings chan chan error
 	taken atomic.Bool
-	over  chan struct{} // ends the goroutines that a fault leaves
+	over  chan struct{} // ends the goroutines that a fault leaves running
 }
 
 func newBell(fault string) *bell {

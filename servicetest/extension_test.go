@@ -54,7 +54,7 @@ func TestEntrypointFinds(t *testing.T) {
 	}
 }
 
-// The rows of package rpc keep the same rules.
+// The rows of package rpc follow the same rules.
 func TestEntrypointRPC(t *testing.T) {
 	b := broker.New(broker.Config{Logger: slog.New(slog.DiscardHandler)})
 	defer b.Close(context.Background())
@@ -79,7 +79,7 @@ func TestEntrypointRPC(t *testing.T) {
 	servicetest.TestEntrypoint(t, new(Greeting), hello, service.Configure(at))
 }
 
-// A value that is not a service, and a provocation that makes no call, is reported once.
+// A value that is not a service is reported once, and so is a provocation that makes no call.
 func TestEntrypointIsNone(t *testing.T) {
 	nobody := func(context.Context) error { return nil }
 	synctest.Test(t, func(t *testing.T) {

@@ -66,7 +66,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// reported checks that there was one failure, with all of want in it.
+// reported checks that there was one failure, and that it contains all of want.
 func (r *recorder) reported(t *testing.T, want ...string) {
 	t.Helper()
 	if len(r.failures) != 1 {
@@ -92,7 +92,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A service that ends before the test fails it.
+// The test fails if a service ends before it.
 func TestFailed(t *testing.T) {
 	t.Parallel()
 	r := new(recorder)

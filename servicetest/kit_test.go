@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Watch waits for the call that another call makes.
+// Watch waits for a call that another call makes.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 1}}, new(FakeUsers))

@@ -59,8 +59,8 @@ var orders = fx.Module("orders",
 	di.PerCall(inTx),
 )
 
-// When the caller has the reply, the transaction is committed. If the commit fails, the caller
-// receives the error.
+// By the time the caller has the reply, the transaction is committed. If the commit fails, the
+// caller receives the error.
 func TestModule(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -44,7 +44,7 @@ func TestRunArguments(t *testing.T) {
 // A Letter has a leading parameter, a stamp, which is not an argument.
 type Letter struct{}
 
-type stamp struct{ paid chan int } // no JSON can be made of it
+type stamp struct{ paid chan int } // it cannot be encoded as JSON
 
 func (Letter) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	_, err := r.Bind("post(text)", reflect.TypeFor[stamp]())

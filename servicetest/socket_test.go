@@ -63,7 +63,7 @@ func TestChat(t *testing.T) {
 	}
 }
 
-// In a bubble of synctest, sockets outlive hours of pings.
+// In a bubble of synctest, sockets stay open for hours of pings.
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (g *Gate) Enter(ctx context.Context) error {
 	return g.Yard.Call(ctx, "enter", nil)
 }
 
-// Yard passes it on by an event to itself, and that by a message.
+// Yard passes it on with an event to itself, and then with a message.
 type Yard struct {
 	_ service.Name `service:"yard"`
 
@@ -61,8 +61,8 @@ func (y *Yard) Last(ctx context.Context, _ int) error {
 	return nil
 }
 
-// Every line that a request has caused has the id of its first call, through RPC, events and
-// messages: those of the services' own slog calls, too.
+// Every log line that a request causes has the id of its first call, through RPC, events and
+// messages, including the lines of the services' own slog calls.
 func TestTrail(t *testing.T) {
 	t.Parallel()
 	var log hosttest.Log

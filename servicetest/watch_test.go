@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Each watch gets each outcome once, in order, but no earlier ones.
+// Each watch receives every later outcome once, in order.
 func TestWatchOrder(t *testing.T) {
 	t.Parallel()
 	h := servicetest.New(t, new(Greeting))
@@ -32,7 +32,7 @@ func TestWatchOrder(t *testing.T) {
 	}
 }
 
-// A watch gets the outcome that the test's middleware returns, and a panic of it.
+// A watch receives the outcome that the test's middleware returns, or its panic.
 func TestWatchMiddleware(t *testing.T) {
 	t.Parallel()
 	denied := errors.New("denied")
@@ -62,7 +62,7 @@ func TestWatchMiddleware(t *testing.T) {
 	}
 }
 
-// The test fails if no call ends in time, and if there is no such row.
+// The test fails if no call ends in time, or if there is no such row.
 func TestWatchFails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ row, want string }{

@@ -37,7 +37,7 @@ func (p plain) Decode(v any) error {
 	return nil
 }
 
-// TestMatch compares with what inspect.getcallargs of Python did for the same calls.
+// TestMatch compares the results with those of Python's inspect.getcallargs for the same calls.
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/getcallargs.json")
@@ -83,7 +83,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// bound returns the value of each parameter, as the test data has it.
+// bound returns the value of each parameter, in the form of the test data.
 func bound(t *testing.T, sig *signature.Signature, m signature.Matched) []any {
 	t.Helper()
 	values := []any{}
@@ -118,7 +118,7 @@ func bound(t *testing.T, sig *signature.Signature, m signature.Matched) []any {
 	return got
 }
 
-// TestPython compares the test data with what Python 3.11 says, if it is installed: the wording
+// TestPython compares the test data with the output of Python 3.11, if it is installed. The wording
 // differs between versions.
 func TestPython(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func ExampleInterval() {
 	// Output: watered by Water
 }
 
-// A test calls the method with a literal Tick.
+// A test can call the method with a literal Tick.
 func ExampleTick() {
 	garden := new(Garden)
 	_ = garden.Write(context.Background(), timer.Tick{Nominal: time.Date(2100, time.January, 2, 0, 0, 0, 0, time.UTC)})
@@ -76,7 +76,7 @@ func (*Sales) Report(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A test calls the method, or the row with servicetest.
+// A test can call the method, or run the row with servicetest.
 func ExampleCron() {
 	_ = new(Sales).Report(context.Background(), timer.Tick{Nominal: time.Date(2100, time.January, 2, 2, 30, 0, 0, time.UTC)})
 	// Output: sales before 2100-01-02

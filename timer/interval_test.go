@@ -77,8 +77,8 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// A method that ignores its context is not waited for after its timeout, unless max_workers bounds
-// the row.
+// A method that ignores its context is not waited for after its timeout, unless the row has
+// max_workers.
 func TestStuck(t *testing.T) {
 	t.Parallel()
 	for row, want := range map[string][]time.Duration{
@@ -150,7 +150,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// Between ticks, a stop returns at once.
+// Between ticks, a stop returns immediately.
 func TestStopBetween(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// Quick is the service of TestRules. The time that passes provokes its calls.
+// Quick is the service of TestRules. Its calls are provoked by the passing of time.
 type Quick struct {
 	_ service.Name `service:"quick"`
 

@@ -48,7 +48,7 @@ type tower struct {
 	strikes []strike
 }
 
-// A strike is one call, in time since the start.
+// A strike is one call, with times since the start.
 type strike struct {
 	due, began time.Duration
 	call       *service.Call
@@ -90,7 +90,7 @@ func (t *tower) due() []time.Duration {
 	return all
 }
 
-// start starts one row in a bubble, and kills it when the test ends. It returns the log.
+// start starts one row in a bubble, kills it when the test ends, and returns its log.
 func start(t *testing.T, tw *tower, row string, cfg service.Config, options ...any) (*service.Container, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)

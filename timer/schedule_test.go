@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// lasts makes call n take the nth number of seconds, and further calls no time.
+// lasts makes call n take the nth number of seconds, and later calls no time.
 func lasts(list ...int) func(context.Context, int) error {
 	return func(_ context.Context, n int) error {
 		if n <= len(list) {
@@ -28,7 +28,7 @@ func TestSchedule(t *testing.T) {
 		name, row string
 		act       func(context.Context, int) error
 		due       []time.Duration
-		began     []time.Duration // nil: as due
+		began     []time.Duration // nil means as due
 		skipped   string          // what is logged
 	}{
 		{name: "from an interval on", row: "Plain", due: seconds(60, 120, 180, 240, 300, 360, 420, 480, 540)},

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/timer/cron"
 )
 
-// On the last Sunday of March, 02:30 does not exist in Madrid.
+// In Madrid, 02:30 does not exist on the last Sunday of March.
 func ExampleSchedule_Next() {
 	madrid, err := time.LoadLocation("Europe/Madrid")
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package cron_test
 
-// years is how long the slow evaluator runs.
+// years is how many years the slow evaluator goes through.
 const years = 20

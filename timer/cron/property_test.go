@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A field is a field of an expression, and which values it names.
+// A field is a field of an expression, with the values that it names.
 type field struct {
 	text  string
 	names func(value int) bool
@@ -39,10 +39,10 @@ func randomField(r *rand.Rand, min, max int) field {
 	return field{strings.Join(texts, ","), func(v int) bool { return slices.Contains(values, v) }, false}
 }
 
-// A slow evaluator goes through time minute by minute, as a cron daemon does.
+// A slow evaluator goes through time minute by minute, like a cron daemon.
 type slow struct {
 	minute, hour, day, month, weekday field
-	highest                           time.Time // what the clock has shown at most
+	highest                           time.Time // the latest time that the clock has shown
 }
 
 func randomSlow(r *rand.Rand) *slow {
@@ -81,7 +81,7 @@ func (s *slow) ticks(shown time.Time) bool {
 	return due
 }
 
-// Random expressions tick when an evaluator says that goes through 20 years minute by minute.
+// Random expressions tick when an evaluator that goes through 20 years minute by minute says so.
 func TestNextProperty(t *testing.T) {
 	t.Parallel()
 	zones := []string{

@@ -2,5 +2,6 @@
 
 package cron_test
 
-// years is how long the slow evaluator runs: the race detector makes it ten times as slow.
+// years is how many years the slow evaluator goes through. The race detector makes it ten times as
+// slow.
 const years = 1

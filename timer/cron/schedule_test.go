@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/timer/cron"
 )
 
-// layout has the offset, which tells the two passes of a repeated hour apart.
+// layout has the offset, which distinguishes the two passes of a repeated hour.
 const layout = "2006-01-02 15:04:05 -0700"
 
 func TestNext(t *testing.T) {
@@ -122,7 +122,7 @@ func parse(t testing.TB, expression, zone string) *cron.Schedule {
 	return s
 }
 
-// Next is after its argument, also for fractions of a second, and in the schedule's zone.
+// Next is after its argument, even by fractions of a second, and in the schedule's zone.
 func TestNextFraction(t *testing.T) {
 	t.Parallel()
 	s := parse(t, "* * * * * *", "Europe/Madrid")
@@ -177,7 +177,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Whatever is accepted has a next tick, which is later and is found quickly.
+// Every accepted expression has a next tick, which is later and is found quickly.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"30 2 * * *", "*/15 9-17 L-3 JAN-MAR FRI#2", "5 4 3 2 1 0", "@daily", "0 0 29 2 5L"} {
 		f.Add(seed)
