@@ -107,8 +107,8 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 	return nil
 }
 
-// bytes writes a []byte. One that is nil is null in every codec: it has no bytes to be iterated
-// over, and Python has None for it, as distinct from b"".
+// bytes writes a []byte. A nil one is null in every codec: nothing iterates over bytes, and Python
+// distinguishes None from b"".
 func (e *encoder) bytes(v reflect.Value) error {
 	switch b := v.Bytes(); {
 	case b == nil:

@@ -16,8 +16,8 @@ import (
 // and say what it decodes into a value of the type:
 //
 //   - Each value of the type is encoded as JSON that its schema for encoded data accepts.
-//   - [DecodeStrict] decodes all JSON that the schema accepts into the type. It meets the
-//     constraints in the tags of fields, which [DecodeChecked] checks. Schemas for encoded data
+//   - [DecodeStrict] decodes all JSON that the schema accepts into the type, and the values meet
+//     the constraints in the tags of fields, which [DecodeChecked] checks. Schemas for encoded data
 //     have no constraints.
 //
 // A schema does not have the decoder's limits of size (of the data, its depth, the digits of a

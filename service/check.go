@@ -140,8 +140,8 @@ func (h *health) Kill() {
 	h.runs.Wait()
 }
 
-// loop checks until ctx ends. The interval is random within limits, to keep processes that were
-// started together from checking at the same time.
+// loop checks until ctx ends. The interval is randomized to keep processes that were started
+// together from checking at the same time.
 func (c *check) loop(ctx context.Context) {
 	interval := cmp.Or(c.health.container.cfg.HealthInterval, defaultHealthInterval)
 	for {

@@ -197,8 +197,9 @@ func (c *configuration) lookup(t reflect.Type, all bool) (values []any) {
 	return values
 }
 
-// mistakes returns what is wrong with the values, once all extensions have looked theirs up.
-// provider returns the name of the constructor that provides a type in the application, or "".
+// mistakes returns what is wrong with the values. It is called once all extensions have looked
+// theirs up. provider returns the name of the constructor that provides a type in the application,
+// or "".
 func (c *configuration) mistakes(provider func(reflect.Type) string) (mistakes []error) {
 	add := func(format string, args ...any) {
 		mistakes = append(mistakes, fmt.Errorf("service.Configure: "+format, args...))

@@ -48,7 +48,7 @@ type Config struct {
 	// the calls that are not stuck, and [Container.Wait] returns a [*StuckError]. 0 means never.
 	MaxStuck int
 
-	// Grace limits the time of a stop that nobody passes a ctx to: after a Start that failed, after
+	// Grace limits the time of a stop that is not given a ctx: after a Start that failed, after
 	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 means 25 s.
 	Grace time.Duration
 

@@ -56,7 +56,7 @@
 //
 //	type CreateOrderArgs struct {
 //		Product string  `json:"product"`
-//		Count   int     `json:"count" default:"1"` // optional: it has a default, omitempty, or a pointer
+//		Count   int     `json:"count" default:"1"` // optional: a default, omitempty or a pointer makes it so
 //		Note    *string `json:"note"`
 //		Card    string  `json:"card" sensitive:"true"`
 //	}

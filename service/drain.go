@@ -11,9 +11,9 @@ import (
 type drain struct {
 	waiting  atomic.Int64 // calls that wait for a worker, at any time
 	stopping atomic.Bool
-	finished atomic.Int64 // calls that ended since it is stopping
+	finished atomic.Int64 // calls that have ended since the stop began
 
-	cutOff, givenBack int // calls, by Kill; guarded by the mutex of the container
+	cutOff, givenBack int // calls that Kill ended; guarded by the mutex of the container
 }
 
 // cut counts the calls that Kill is about to end: those that run, and those that wait for a worker.

@@ -119,9 +119,9 @@ func (r *Row) Unavailable() error {
 	return nil
 }
 
-// RefuseInHealth returns an error if ctx is that of a [HealthChecker], and makes the check fail.
-// what names the method that is called, such as "users.get_user". It is for clients of other
-// services.
+// RefuseInHealth returns an error if ctx comes from the Health of a [HealthChecker], and makes that
+// check fail. what names the method that is called, such as "users.get_user". It is for clients of
+// other services.
 func RefuseInHealth(ctx context.Context, what string) error {
 	c, ok := ctx.Value(checkKey{}).(*check)
 	if !ok {

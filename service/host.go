@@ -68,7 +68,7 @@ func (h *Host) Names() []string { return h.container.Names() }
 // complete when [New] has returned.
 func (h *Host) Rows() []*Row { return h.container.Rows() }
 
-// Type returns the type of the struct of a service of the container, nil if there is no such
+// Type returns the type of the struct of a service of the container, or nil if there is no such
 // service.
 func (h *Host) Type(service string) reflect.Type {
 	for _, hosted := range h.container.hosted {

@@ -36,7 +36,7 @@ type IsolatedCall struct {
 }
 
 // Release frees the body that contains the arguments. The Isolator calls it once, when it no longer
-// needs them.
+// needs the arguments.
 func (c *IsolatedCall) Release() { c.release() }
 
 // Note passes on data that the method has passed to [Note] in its process.

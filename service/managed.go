@@ -33,7 +33,7 @@ func (e *managed) same(other *managed) bool {
 // parts returns the shared values and the entrypoints.
 func (c *Container) parts() []*managed { return slices.Concat(c.shared, c.entrypoints) }
 
-// addEntrypoint adds e, unless another row has it already.
+// addEntrypoint adds e, unless another row already has it.
 func (c *Container) addEntrypoint(e *managed) {
 	if !slices.ContainsFunc(c.entrypoints, e.same) {
 		c.entrypoints = append(c.entrypoints, e)

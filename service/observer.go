@@ -100,7 +100,8 @@ type ObservedCall struct {
 // A Header has the headers that a call came with.
 type Header interface {
 	// Get returns the value of a header, or "" if there is none or it is not text. If a message has no
-	// header with the name, Get returns its header nameko.<name>, as which Nameko passes a header on.
+	// header with this name, Get returns its header nameko.<name>, the name under which Nameko passes
+	// headers on.
 	Get(name string) string
 }
 
@@ -123,7 +124,7 @@ type Failure struct {
 	Entry   *Row
 	Attempt int           // which attempt has failed, from 1
 	After   time.Duration // Retried: how long it waits for its next attempt
-	Reason  string        // Parked and Dropped: why there is no further attempt, a word such as "unreadable"
+	Reason  string        // Parked and Dropped: why there is no other attempt, in a word such as "unreadable"
 	Err     error         // of the attempt
 }
 

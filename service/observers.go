@@ -102,7 +102,7 @@ func (o *observer) recovered(h hook) {
 	}
 }
 
-// bound tells that all rows are bound.
+// bound reports that all rows are bound.
 func (all *Observers) bound(host *Host) {
 	all.each(bound, func(o *observer) {
 		if o.Bound != nil {
@@ -282,7 +282,7 @@ func (c *run) observed() *ObservedCall {
 	}
 }
 
-// observeEnd tells the observers how the call has ended.
+// observeEnd reports to the observers how the call has ended.
 func (c *run) observeEnd(outcome Outcome, err error) {
 	all := &c.row.container.observers
 	if !all.On() {

@@ -41,8 +41,7 @@ func (o Outcome) String() string {
 	return [...]string{"ok", "expected", "fault", "timeout", "cancelled", "rejected", "stopped"}[min(o, outcomes-1)]
 }
 
-// outcome returns the outcome of a call that failed with err. It calls methods of err, which are
-// the service's code.
+// outcome classifies the error of a call. It calls methods of err, which are the service's code.
 func (c *run) outcome(err error) Outcome {
 	var misfit *signature.Error
 	var invalid invalidArguments

@@ -19,7 +19,7 @@ type Request struct {
 	Redelivered bool
 	Attempt     int
 
-	// Header has the headers that the call came with, for observers. Nil if there are none.
+	// Header has the headers that the call came with, for observers. It is nil if there are none.
 	Header Header
 
 	// Grant is the credential that came with the call, which a [Guard] checks; "" if there is none. It

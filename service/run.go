@@ -48,7 +48,7 @@ type run struct {
 	began   time.Time
 
 	denied  error         // by the guard; nil if it may run
-	started bool          // it has got a worker
+	started bool          // it has a worker, or had one
 	waited  time.Duration // for it
 
 	bounded  bool                    // the context may end before the container's
@@ -346,7 +346,7 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 		}
 		return c.settleValues(ctx, err)
 	})
-	if again { // whatever the values say that were closed
+	if again { // even if closing the values returned another error
 		return nil, errDuplicate
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// watch logs, once, the stack of a method that still runs some time after its call was answered.
+// watch logs the stack of a method, once, if it still runs some time after its call was answered.
 func (a *attempt) watch() {
 	c, host := a.run, a.run.row.container
 	time.AfterFunc(host.stuckAfter, func() {

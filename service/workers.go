@@ -116,7 +116,7 @@ func (c *run) tell(idle bool) {
 	}
 }
 
-// notBegun returns the error of a call that has got no worker.
+// notBegun returns the error of a call that did not get a worker.
 func (c *run) notBegun() error {
 	select {
 	case <-c.request.Withdrawn:

@@ -12,7 +12,7 @@ const (
 	// stepTimeout is how long a step may take before it is reported.
 	stepTimeout = 10 * time.Second
 
-	// pause is how long the test waits if there is no event to wait for.
+	// pause is how long the test waits where it has no event to wait for.
 	pause = stepTimeout / 100
 )
 
@@ -27,7 +27,7 @@ const (
 // when ctx ends, and close what it opens for a call. Several goroutines call it, even while nothing
 // is served.
 //
-// options are further arguments of [service.New], such as the extension's configuration.
+// options are more arguments of [service.New], such as the extension's configuration.
 //
 // Each broken rule is an error of t, which says what is expected:
 //

@@ -62,7 +62,7 @@ func (tr *trial) again() error {
 	return errors.Join(s.succeed(1), s.stop())
 }
 
-// instead is a middleware: it runs the act in place of the method.
+// instead is a middleware: it runs the act instead of the method.
 func (s *stage) instead(service.Runner) service.Runner {
 	return func(ctx context.Context) (any, error) {
 		play := s.act.Load()

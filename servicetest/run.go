@@ -22,7 +22,7 @@ import (
 // args are the method's arguments after ctx. First come the values that the entrypoint passes, such
 // as an events.Event, then the arguments of the signature. A [rpc.Kwargs] at the end has keyword
 // arguments. An argument that has the parameter's type is passed unchanged, others are converted
-// through JSON. The context data that ctx carries by a [service.Key] becomes that of the call. If
+// through JSON. Context data that was set in ctx with a [service.Key] becomes that of the call. If
 // ctx has no deadline, the call is limited to 30 seconds.
 //
 // The error is that of [service.Row.Run], or says that there is no such row.

@@ -21,7 +21,7 @@ type ticker struct {
 	inFleet   bool // the row ticks once in the fleet
 	takesTick bool // the method takes a Tick
 
-	// serve is called at each tick in place of the method: see Serve.
+	// serve is called at each tick instead of the method: see Serve.
 	serve func(ctx context.Context, t Tick) error
 
 	stopped chan struct{}
