@@ -10,13 +10,13 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// RedisURI is the key REDIS_URI, which must be in the file.
+// RedisURI is the key REDIS_URI, which the file must have.
 type RedisURI string
 
 // Retries is the key REDIS_RETRIES.
 type Retries int
 
-// Cache is configured with two keys.
+// Cache is made of two keys.
 type Cache struct{ about string }
 
 // NewCache asks for the keys by their types.
@@ -24,7 +24,7 @@ func NewCache(uri RedisURI, retries Retries) *Cache {
 	return &Cache{fmt.Sprintf("%s, %d retries", uri, retries)}
 }
 
-// CacheModule provides the cache and its keys.
+// CacheModule has the cache and its keys.
 var CacheModule = fx.Module("cache",
 	config.Require[RedisURI]("REDIS_URI"),
 	config.Provide("REDIS_RETRIES", Retries(3)),

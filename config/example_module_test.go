@@ -11,13 +11,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Settings are the configuration of the service orders.
+// Settings are what the configuration tells the service orders.
 type Settings struct {
 	Database string        `yaml:"database"`
 	Timeout  time.Duration `yaml:"timeout"`
 }
 
-// Module has the service and what it needs.
+// Module is the service and what it is made of.
 var Module = fx.Module("orders",
 	service.Provide(new(Orders)),
 	config.Provide("orders", Settings{Database: "orders.db", Timeout: 5 * time.Second}),
