@@ -84,7 +84,7 @@ func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	return tx.Commit()
 }
 
-// rolledBack rolls a failed transaction back. If its ctx has ended, database/sql has done so already.
+// rolledBack rolls a failed transaction back. If its ctx has ended, database/sql has done so.
 func rolledBack(tx *sql.Tx) error {
 	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
 		return err
