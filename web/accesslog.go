@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// statusGone is logged when the client disconnected before the response, as nginx does.
+// statusGone is the status that is logged when the client disconnected before the response. nginx
+// uses it too.
 const statusGone = 499
 
 // logAccess logs a request after its response.
@@ -34,7 +35,7 @@ func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) 
 		slog.String("remote", r.RemoteAddr),
 		slog.String("request_id", w.Header().Get("X-Request-Id")),
 	}
-	if row := s.places[s.patternOf(r, w)].row; row != nil { // the call of the request is the first of its chain
+	if row := s.places[s.patternOf(r, w)].row; row != nil { // the request's call is the first of its chain
 		attrs = append(attrs, slog.String("root_call_id", row.CallID(w.Header().Get("X-Request-Id"))))
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)

@@ -20,26 +20,25 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// An argumentReader reads the arguments of one call from its request, and collects what is wrong
-// with them.
+// An argumentReader reads the arguments of one call from its request and collects their faults.
 type argumentReader struct {
 	*binding
 	r       *http.Request
-	hold    *hold // of the body
+	hold    *hold // accounts for the body's bytes
 	budget  *codec.Budget
-	values  []decoded // the arguments, with room for all
+	values  []decoded // the arguments; its capacity is enough for all of them
 	args    signature.Arguments
 	leading []any
 	faults  []Fault
 }
 
-// errNoMatch is the error for a path whose wildcards do not fit the method's types: it belongs to
-// no route.
+// errNoMatch is the error for a path whose wildcards cannot be parsed as the method's types: no
+// route has that path.
 var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
 
-// read reads the arguments of the method, without the request itself. Their order is that of the
-// parameters: wildcards, then the struct. The body's bytes are taken by the hold, and its values
-// may take so many bytes of memory.
+// read reads the method's arguments, except for the request itself, in the order of the parameters:
+// the wildcards, then the struct. The hold accounts for the bytes of the body; its decoded values
+// may take up to memory bytes.
 func (b *binding) read(r *http.Request, h *hold, memory int64) (args signature.Arguments, leading []any, err *Error) {
 	rd := argumentReader{binding: b, r: r, hold: h, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
 	rd.budget = codec.NewBudget(r.Context(), int(memory))
@@ -58,7 +57,7 @@ func (b *binding) read(r *http.Request, h *hold, memory int64) (args signature.A
 	return rd.args, rd.leading, nil
 }
 
-// readWildcards parses the wildcards with a parameter of their own.
+// readWildcards parses the wildcards that have their own parameter.
 func (rd *argumentReader) readWildcards() *Error {
 	for i := range rd.wildcards {
 		w := &rd.wildcards[i]
@@ -153,7 +152,7 @@ func (f *argsField) decode(texts []string, v reflect.Value) error {
 	return nil
 }
 
-// decode decodes a member of the body, the value of f, into the pointer v.
+// decode decodes a member of the body into v, a pointer to the field f.
 func (rd *argumentReader) decode(f *argsField, data []byte, v any) error {
 	if f.checked {
 		return rd.budget.DecodeChecked(codec.JSON, data, v, rd.row.Lenient())
@@ -164,10 +163,10 @@ func (rd *argumentReader) decode(f *argsField, data []byte, v any) error {
 	return rd.budget.DecodeStrict(codec.JSON, data, v)
 }
 
-// add adds the value of a field to the arguments, or the error of its decoding to the faults.
+// add adds the value of a field to the arguments or, if it could not be decoded, err to the faults.
 func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err error) {
 	var invalid *service.ValidationError
-	if f.checked && errors.As(err, &invalid) { // the container reports it, with the faults of others
+	if f.checked && errors.As(err, &invalid) { // the container reports it, together with the faults of other arguments
 		err = nil
 	}
 	if part := (*codec.ValueError)(nil); errors.As(err, &part) {
@@ -181,13 +180,13 @@ func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err 
 	rd.args.Keyword = append(rd.args.Keyword, signature.Named{Name: f.param.Name, Value: rd.value(v, invalid)})
 }
 
-// value returns v as an argument, which breaks constraints unless invalid is nil.
+// value returns v as an argument. If invalid is not nil, it says which constraints v breaks.
 func (rd *argumentReader) value(v reflect.Value, invalid *service.ValidationError) signature.Value {
 	rd.values = append(rd.values, decoded{v, invalid})
 	return &rd.values[len(rd.values)-1]
 }
 
-// A decoded is an argument that is decoded already.
+// A decoded is an argument that has been decoded.
 type decoded struct {
 	reflect.Value
 	invalid *service.ValidationError
@@ -207,7 +206,7 @@ func (d *decoded) DecodeChecked(v any, _ bool) error {
 	return d.invalid
 }
 
-// The response to a request with faults is limited, however many it has.
+// These limit the size of the response to a request with faults.
 const (
 	maxFaults    = 50
 	maxFaultText = 200 // bytes
@@ -228,16 +227,16 @@ func clipped(text string) string {
 	return codec.ValidText(clip.Text(text, maxFaultText))
 }
 
-// A bodyValues has the values of the fields that come from the body.
+// A bodyValues holds the values of the fields that come from the body.
 type bodyValues struct {
 	source  string   // body, or query for a request without a body
-	members [][]byte // of a JSON object, by field
+	members [][]byte // the members of a JSON object, by field
 	texts   map[string][]string
-	query   url.Values // has the fields that the body lacks; nil if the method always has a body
+	query   url.Values // for fields that are not in the body; nil if requests with this method always have a body
 }
 
-// readBody reads the body. GET, HEAD and DELETE usually have none, and their query in its place; if
-// there is a body, it goes before the query.
+// readBody reads the body. GET, HEAD and DELETE requests usually have no body and pass the fields
+// in the query; if they do have a body, it takes precedence over the query.
 func (rd *argumentReader) readBody(query url.Values) (bodyValues, *Error) {
 	switch {
 	case rd.fromBody == 0:
@@ -292,7 +291,7 @@ func (rd *argumentReader) readJSON() (bodyValues, *Error) {
 	if codec.Unread(err) {
 		return b, unread(err)
 	}
-	if err != nil { // no other fault is of interest
+	if err != nil { // further faults would not help the client
 		rd.addFault("body", "", err)
 		return b, faultsError(rd.faults)
 	}
@@ -307,7 +306,7 @@ func (rd *argumentReader) readJSON() (bodyValues, *Error) {
 	return b, nil
 }
 
-// bodyField returns the index of the field that comes from the body under this name, or -1.
+// bodyField returns the index of the field with this name that comes from the body, or -1.
 func (b *binding) bodyField(name string) int {
 	for i := range b.fields {
 		if f := &b.fields[i]; f.key == name && f.source == "body" {
@@ -320,12 +319,12 @@ func (b *binding) bodyField(name string) int {
 func (rd *argumentReader) readForm() (bodyValues, *Error) {
 	data, failed := rd.readAll()
 	if failed == nil {
-		failed = rd.hold.take(int64(len(data))) // of the copy below
+		failed = rd.hold.take(int64(len(data))) // for the copy below
 	}
 	if failed != nil {
 		return bodyValues{}, failed
 	}
-	values, err := url.ParseQuery(string(data)) // it refuses more than 10,000 fields
+	values, err := url.ParseQuery(string(data)) // ParseQuery rejects more than 10,000 fields
 	if rd.looksLikeJSON(data, values) {
 		return bodyValues{}, errNotForm
 	}
@@ -335,8 +334,8 @@ func (rd *argumentReader) readForm() (bodyValues, *Error) {
 	return bodyValues{source: "body", texts: values}, nil
 }
 
-// looksLikeJSON reports whether a form is probably JSON that curl -d has sent: it begins as an
-// object or a list does, and has no known field.
+// looksLikeJSON reports whether a form is probably JSON that was sent with curl -d: it begins with
+// a brace or a bracket and has no known field.
 func (rd *argumentReader) looksLikeJSON(data []byte, form url.Values) bool {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' && data[0] != '[' {
@@ -353,13 +352,13 @@ func (rd *argumentReader) looksLikeJSON(data []byte, form url.Values) bool {
 var errNotForm = faultsError([]Fault{{In: "body", Detail: "looks like JSON, but its Content-Type is " +
 	"application/x-www-form-urlencoded: send the header Content-Type: application/json"}})
 
-// maxParts is how many parts a multipart form may have, as in url.ParseQuery.
+// maxParts limits the parts of a multipart form. url.ParseQuery has the same limit for fields.
 const maxParts = 10_000
 
-// partOverhead is about the memory that a part takes besides its text.
+// partOverhead is roughly the memory that a part takes in addition to its text.
 const partOverhead = 512
 
-// readMultipart reads a form that may contain files. It ignores these.
+// readMultipart reads a form that may contain files. It ignores the files.
 func (rd *argumentReader) readMultipart(boundary string) (bodyValues, *Error) {
 	b := bodyValues{source: "body", texts: make(map[string][]string)}
 	parts := multipart.NewReader(rd.r.Body, boundary)

@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// socketPrefix is how many bytes of a socket's ID say in which process of the fleet it is open.
+	// socketPrefix is the number of bytes of a socket's ID that identify the process in which it is
+	// open.
 	socketPrefix = 6
 
-	// askTimeout limits the time that another process takes to answer a question about a socket, if
+	// askTimeout limits how long another process may take to answer a question about a socket if
 	// the ctx has no deadline.
 	askTimeout = 5 * time.Second
 )
 
-// Questions about a socket, which are the Event of a [Message].
+// Questions about a socket. They are sent as the Event of a [Message].
 const (
 	askUnicast       = "unicast"
 	askSubscriptions = "subscriptions"
@@ -34,8 +35,8 @@ func (h *hub) socketID() string {
 	return id.String()
 }
 
-// elsewhere returns the topic of the process in which a socket may be open, "" if that is this one
-// or none.
+// elsewhere returns the topic of the other process in which the socket may be open. It returns ""
+// if the socket can only be open in this process, or in none.
 func (r *relay) elsewhere(socketID string) string {
 	if r == nil || r.backplane == nil {
 		return ""
@@ -50,8 +51,8 @@ func (r *relay) elsewhere(socketID string) string {
 	return ""
 }
 
-// ask asks the process with a topic about a socket, and decodes the answer into the pointer to. It
-// returns false if there is no such process. Event says what is asked.
+// ask asks another process about a socket and decodes the answer into the pointer to. m.Topic is
+// the topic of the process and m.Event the question. ask returns false if there is no such process.
 func (r *relay) ask(ctx context.Context, m Message, to any) (bool, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -80,14 +81,14 @@ func (r *relay) ask(ctx context.Context, m Message, to any) (bool, error) {
 	}
 }
 
-// answered takes an answer.
+// answered passes an answer to the ask that waits for it.
 func (r *relay) answered(m Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if waiting := r.asks[m.ID]; waiting != nil {
 		select {
 		case waiting <- m:
-		default: // somebody answers twice
+		default: // a second answer is dropped
 		}
 	}
 }
@@ -116,5 +117,5 @@ func (r *relay) answer(m Message) {
 		r.log.Debug("question to the hub dropped", "asked", m.Event, "err", err)
 		return
 	}
-	_ = r.backplane.Publish(Message{Topic: m.ReplyTo, Kind: "answer", ID: m.ID, Body: text}) // the asker waits no longer than its ctx
+	_ = r.backplane.Publish(Message{Topic: m.ReplyTo, Kind: "answer", ID: m.ID, Body: text}) // if it fails, the asker's ctx ends its wait
 }

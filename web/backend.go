@@ -14,23 +14,25 @@ import (
 //
 //	Site web.Backend `web:"shop"`
 //
-// The method is an [http.HandlerFunc], and so any application that is written for net/http can be
-// behind it:
+// The method is an [http.HandlerFunc], so it can pass requests on to any application written for
+// net/http:
 //
 //	func (s *Shop) Site(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 //
-// A [Front], or the command gomeko front, receives the requests from clients and puts them into the
-// queue gomeko.http.shop. All processes with the row take from it, each as many as it has workers.
-// None of them listens on a port.
+// A [Front], or the command gomeko front, receives requests from clients and puts them into the
+// queue gomeko.http.shop. All processes with the row consume that queue, each handling as many
+// requests at once as it has workers. None of them listens on a port.
 //
-// The handler sees the request that the client has sent: RemoteAddr is the client's, and the field
-// Forwarded names it too. Its ctx ends when the client disconnects, when the limit of the front is
-// over, and when the front is gone. Writing blocks while the client is slow, and Flush sends what
-// is written. Upgrades, such as websockets, do not come here, and 1xx answers are not sent.
+// The handler sees the request as the client sent it: RemoteAddr is the client's address, which the
+// Forwarded header also names. The request's context ends when the client disconnects, when the
+// front's timeout expires, and when the front is lost. Writes block while the client reads slowly;
+// Flush sends what has been written. Upgrades, such as websockets, are not forwarded, and 1xx
+// responses are not sent.
 //
-// Each request is a call. An error with which it fails before the handler has written something is
-// answered as that of a [Route], but a timeout with 504. Later, the answer is cut off, so that the
-// client notices. The tag key name is the method's name in call ids.
+// Each request is a call. If the call fails before the handler has written anything, the error is
+// answered like that of a [Route], except that a timeout is answered with 504. After that, the
+// response is cut off, so the client sees that it is incomplete. The tag key name sets the method's
+// name in call ids.
 type Backend struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -53,10 +55,10 @@ func (Backend) Describe(r *service.Row) service.Description {
 	return service.Description{Details: map[string]any{"backend": r.Tag.Get("web")}, Params: []service.Parameter{}}
 }
 
-// Kind implements what [service.Row.Kind] asks for: the row needs no port.
+// Kind returns "backend", for [service.Row.Kind]: the row needs no port.
 func (Backend) Kind() string { return "backend" }
 
-// queuesOf returns what carries requests through queues.
+// queuesOf returns the [Queues] that carries requests through the broker.
 func queuesOf(h *service.Host) (Queues, error) {
 	queues, ok := service.Lookup[Queues](h)
 	if !ok {
@@ -65,7 +67,7 @@ func queuesOf(h *service.Host) (Queues, error) {
 	return queues, nil
 }
 
-// A backend answers the requests of a row.
+// A backend answers the requests for one row.
 type backend struct {
 	row   *service.Row
 	hooks Hooks
@@ -91,7 +93,7 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request, call service.Req
 	call.Leading = []any{writer, func(ctx context.Context) any { limited = ctx; return r.WithContext(ctx) }}
 	_, err = b.row.Run(r.Context(), call)
 	begun := writer.end()
-	if err == nil && !begun && errors.Is(context.Cause(limited), context.DeadlineExceeded) { // it has returned as the time was over
+	if err == nil && !begun && errors.Is(context.Cause(limited), context.DeadlineExceeded) { // the handler returned without writing because its time was up
 		err = service.ErrTimeout
 	}
 	var panicked *service.PanicError

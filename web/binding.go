@@ -22,38 +22,38 @@ var (
 	requestType = reflect.TypeFor[*http.Request]()
 )
 
-// textTypes are the types that a text can be parsed into, for messages.
+// textTypes names the types that text can be parsed into, for error messages.
 const textTypes = "a string, a number, a bool or a type with UnmarshalText"
 
-// A binding says where in a request the parameters of a row's method are found.
+// A binding says where in a request the parameters of a row's method come from.
 type binding struct {
 	row           *service.Row
 	takesWriter   bool // the method takes an http.ResponseWriter and the *http.Request
 	takesRequest  bool // the method takes the *http.Request
 	wildcards     []wildcard
-	wildcardsLead bool         // the wildcards are parameters ahead of the struct
-	argsType      reflect.Type // the struct at the end of the parameters
+	wildcardsLead bool         // the wildcards are parameters before the struct
+	argsType      reflect.Type // the struct that is the last parameter
 	fields        []argsField  // of the struct
-	fromBody      int          // how many fields come from the body
+	fromBody      int          // number of fields that come from the body
 }
 
-// A wildcard is a wildcard of the pattern with a parameter of its own.
+// A wildcard is a wildcard of the pattern that has its own parameter.
 type wildcard struct {
 	name  string
 	typ   reflect.Type
 	parse parser
 }
 
-// An argsField is a field of the struct at the end of the parameters.
+// An argsField is a field of the struct that is the last parameter.
 type argsField struct {
 	param  signature.Param
 	index  []int
 	source string // path, query, header or body
 	key    string // its name there
-	parse  parser // of each text; nil if the field can only be decoded from JSON
-	list   bool   // a slice, which takes all texts
+	parse  parser // parses one text; nil if the field can only be decoded from JSON
+	list   bool   // a slice, which receives all texts of its name
 
-	checked bool // fields in its values have constraints
+	checked bool // the type of the field contains constraints
 }
 
 // newBinding binds the parameters of a row's method to a request that matches the pattern. A method
@@ -61,8 +61,8 @@ type argsField struct {
 //
 //	(w http.ResponseWriter, r *http.Request)
 //
-// or, in this order, the *http.Request, a parameter for each wildcard, and a struct. Each may be
-// missing; without parameters for wildcards, the struct takes them.
+// or, in this order, the *http.Request, a parameter for each wildcard, and a struct. Each is
+// optional. If the wildcards have no parameters, the struct takes them.
 func newBinding(r *service.Row, pattern string) (*binding, error) {
 	b := &binding{row: r}
 	name, names := r.Method, wildcards(pattern)
@@ -78,7 +78,7 @@ func newBinding(r *service.Row, pattern string) (*binding, error) {
 	}
 	n, last := len(names), len(rest)-1
 	switch {
-	case r.Params() == nil: // perhaps there is no such method, which Bind reports
+	case r.Params() == nil: // there may be no such method: Bind reports that
 		return b, b.bindWildcards(names, rest, leading)
 	case last < 0 && b.takesRequest: // the method reads the wildcards itself
 		return b, b.bindWildcards(nil, rest, leading)
@@ -117,7 +117,7 @@ func (b *binding) addWildcards(names []string, types []reflect.Type) error {
 	return errors.Join(mistakes...)
 }
 
-// bindArgs binds a method that takes a struct, alone or behind a parameter for each wildcard.
+// bindArgs binds a method that takes a struct, alone or after a parameter for each wildcard.
 func (b *binding) bindArgs(names []string, types, leading []reflect.Type) error {
 	last := len(types) - 1
 	b.argsType = types[last]
@@ -138,8 +138,8 @@ func (b *binding) bindArgs(names []string, types, leading []reflect.Type) error 
 	return b.addFields(sig.Params, names)
 }
 
-// addFields binds the fields of the struct, which are the parameters of the signature, to a
-// request. They take the wildcards names.
+// addFields binds the fields of the struct, which are the parameters of the signature, to parts of
+// a request. names are the wildcards that fields may take.
 func (b *binding) addFields(params []signature.Param, names []string) error {
 	var mistakes []error
 	left := slices.Clone(names)
@@ -162,7 +162,7 @@ func (b *binding) addFields(params []signature.Param, names []string) error {
 	return errors.Join(mistakes...)
 }
 
-// structFields returns the fields of t that are parameters, in the order of the signature's.
+// structFields returns the fields of t that are parameters, in the order of the signature.
 func structFields(t reflect.Type, index []int) (fields []reflect.StructField) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -180,8 +180,8 @@ func structFields(t reflect.Type, index []int) (fields []reflect.StructField) {
 	return fields
 }
 
-// newArgsField binds a field as its tag says: to a wildcard of its name if there is one, and
-// otherwise to the body.
+// newArgsField binds a field as its tag says. Without such a tag, the field comes from the wildcard
+// of its name if there is one, and otherwise from the body.
 func newArgsField(p signature.Param, f reflect.StructField, names []string) (argsField, error) {
 	a := argsField{param: p, index: f.Index, source: "body", key: p.Name, parse: parserOf(p.Type)}
 	if a.parse == nil && p.Type.Kind() == reflect.Slice {
@@ -214,7 +214,7 @@ func newArgsField(p signature.Param, f reflect.StructField, names []string) (arg
 }
 
 // checkTypes returns an error for each field that can be sent neither as text nor as JSON, and one
-// for a result that results, the codec, can never encode.
+// if the codec results can never encode the method's result.
 func (b *binding) checkTypes(results codec.Codec) error {
 	var mistakes []error
 	for i := range b.fields {
@@ -251,7 +251,7 @@ func wildcards(pattern string) []string {
 	return names
 }
 
-// quantity describes wildcards in a message.
+// quantity describes a number of wildcards in an error message.
 func quantity(names []string) string {
 	switch len(names) {
 	case 0:
@@ -262,7 +262,7 @@ func quantity(names []string) string {
 	return "the wildcards " + strings.Join(names, ", ")
 }
 
-// declaration returns the head of a method that takes a string for each wildcard.
+// declaration returns the declaration of a method that takes a string for each wildcard.
 func declaration(name string, names []string) string {
 	var b strings.Builder
 	for _, n := range names {

@@ -10,13 +10,13 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// A body is a request's body, limited in time and size.
+// A body is a request's body with limits on its size and on the time to read it.
 type body struct {
 	io.ReadCloser
-	control *http.ResponseController // nil once the deadline is removed
+	control *http.ResponseController // nil once the deadline has been removed
 }
 
-// limitBody limits r's body as the configuration says.
+// limitBody limits r's body according to the configuration.
 func (s *server) limitBody(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
@@ -28,8 +28,8 @@ func (s *server) limitBody(w http.ResponseWriter, r *http.Request) {
 	r.Body = &body{http.MaxBytesReader(w, r.Body, s.cfg.MaxBody), control}
 }
 
-// Read removes the deadline at the end of the body: net/http keeps reading, to notice when the
-// client disconnects.
+// Read removes the deadline at the end of the body, because net/http keeps reading to notice when
+// the client disconnects.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) && b.control != nil {
@@ -55,7 +55,7 @@ func bodyError(err error) *Error {
 	return &Error{Status: http.StatusBadRequest, Message: "the body is incomplete", Err: err}
 }
 
-// unread returns the error of a body that was not decoded to its end: see [codec.Unread].
+// unread returns the error for a body that was not decoded to its end: see [codec.Unread].
 func unread(err error) *Error {
 	if over := (*codec.OverBudget)(nil); errors.As(err, &over) {
 		return &Error{Status: http.StatusRequestEntityTooLarge, Type: "ContentTooLarge", Message: "the body " + err.Error()}
@@ -63,14 +63,15 @@ func unread(err error) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Message: "the request has ended", Err: err}
 }
 
-// readInto reads all of r into memory, which the hold takes as it is allocated: a client that
-// promises a large body has not sent it yet. length is what the client says, or less than 1.
+// readInto reads all of r into memory. It takes memory from the hold as it allocates, because a
+// client that announces a large body may never send it. length is the announced length, or less
+// than 1 if unknown.
 func readInto(h *hold, r io.Reader, length int64) ([]byte, error) {
 	var data []byte
 	for {
 		if len(data) == cap(data) {
 			size := int64(max(512, 2*cap(data)))
-			if known := length + 1; size > known && known > int64(len(data)) { // one more, to see the end
+			if known := length + 1; size > known && known > int64(len(data)) { // one byte more, to detect the end
 				size = known
 			}
 			if failed := h.take(size - int64(cap(data))); failed != nil {

@@ -17,15 +17,15 @@ import (
 	"github.com/gomeko/gomeko/internal/certificate"
 )
 
-// Config configures the HTTP server of a process. Its zero value works. The keys under gomeko.web
-// of a configuration file are the fields with a yaml tag; docs/configuration.md lists them.
+// Config configures the HTTP server of a process. Its zero value works. In a configuration file,
+// the fields with a yaml tag are set under gomeko.web; docs/configuration.md lists the keys.
 type Config struct {
 	// Address is where the server listens: host:port, or a port alone. Port 0 is any free port. The
 	// default is 0.0.0.0:8000, as in Nameko. A configuration file sets it with WEB_SERVER_ADDRESS.
 	Address string `yaml:"-"`
 
 	// Listen opens the listener for an address. The default listens on TCP. A test that uses port 0
-	// learns the port here.
+	// can find the actual port here.
 	Listen func(ctx context.Context, address string) (net.Listener, error) `yaml:"-"`
 
 	// Codec encodes results, and events of hubs, for clients. The default is [codec.BrowserJSON].
@@ -37,22 +37,22 @@ type Config struct {
 	// ReadTimeout limits the time to read a request's body; the default is 1 minute.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 
-	// WriteTimeout limits the time that a client takes to receive one part of a response, such as
-	// one chunk of a stream; the default is 1 minute.
+	// WriteTimeout limits the time that a client takes to receive one part of a response, such as a
+	// chunk of a stream; the default is 1 minute.
 	WriteTimeout time.Duration `yaml:"write_timeout"`
 
-	// IdleTimeout is how long a connection is kept open between two requests; the default is 2
+	// IdleTimeout limits how long a connection is kept open between two requests; the default is 2
 	// minutes.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 
-	// Timeout limits a call by HTTP or websocket, including its wait for a worker; a row's timeout
-	// tag replaces it. A call over the limit is answered with 503. The default is 1 minute; a
-	// negative value is no limit. A method that writes its own response, and a result that is a
-	// stream, are exempt once they begin.
+	// Timeout limits a call over HTTP or websocket, including its wait for a worker; a row's
+	// timeout tag overrides it. A call that exceeds it is answered with 503. The default is 1
+	// minute; a negative value means no limit. Once the response has begun, it does not apply to a
+	// method that writes its own response or to a result that is a stream.
 	Timeout time.Duration `yaml:"timeout" config:"none"`
 
-	// MaxWaiting limits how many requests of a service wait for a worker, or for another service
-	// after lending their worker. A further request is answered with 503 and Retry-After. The
+	// MaxWaiting limits how many requests of a service wait for a worker, or, having lent their
+	// worker, for another service. Further requests are answered with 503 and Retry-After. The
 	// default is 10 for each worker.
 	MaxWaiting int `yaml:"max_waiting" config:"positive"`
 
@@ -62,59 +62,61 @@ type Config struct {
 	// MaxBody limits the size of a request's body in bytes; the default is 16 MiB.
 	MaxBody int64 `yaml:"max_body" config:"positive"`
 
-	// MaxDecoded limits the memory that the body of one request, or one frame, takes when it is
-	// decoded, in bytes: a small body can take gigabytes. A request over it is answered with 413.
+	// MaxDecoded limits the memory in bytes that the decoded body of one request, or one frame,
+	// takes: a small body can decode to gigabytes. A request that exceeds it is answered with 413.
 	// The default is 8 times MaxBody, and at least 1 MiB.
 	MaxDecoded int64 `yaml:"max_decoded" config:"positive"`
 
-	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together:
-	// the bodies and frames that are being read or whose calls run, and the responses that clients
-	// have not received yet. When it is reached, clients that take longer than 5 s are cut off, and
-	// a further request is answered with 503 and Retry-After. The first 4 KiB of each are not
-	// counted, nor is what a method reads or writes itself. The default is four times MaxBody, and
-	// at least 64 MiB.
+	// MaxInFlight limits the memory in bytes that the requests and responses of all clients take:
+	// bodies and frames that are being read or whose calls run, and responses that clients have not
+	// received yet. When it is reached, clients that take longer than 5 s are disconnected, and
+	// further requests are answered with 503 and Retry-After. The first 4 KiB of each request and
+	// response are not counted, nor is what a method reads or writes itself. The default is four
+	// times MaxBody, and at least 64 MiB.
 	MaxInFlight int64 `yaml:"max_in_flight" config:"positive"`
 
-	// MaxConnections limits the open connections without a websocket. For a further one an idle
-	// connection is closed, or the new one if none is idle. The default is 4096.
+	// MaxConnections limits the open connections, not counting websockets. When a connection
+	// exceeds it, an idle one is closed, or the new one if none is idle. The default is 4096.
 	MaxConnections int `yaml:"max_connections" config:"positive"`
 
-	// DrainDelay is how long the server keeps accepting connections after a stop began, so that
-	// load balancers notice it. Each such connection serves one request. The default is 0.
+	// DrainDelay is how long the server keeps accepting connections after a stop has begun, to give
+	// load balancers time to notice. Each of these connections serves one request. The default is
+	// 0.
 	DrainDelay time.Duration `yaml:"drain_delay"`
 
-	// LivePath is a path such as /live, which is answered with 200 while the process answers at
-	// all. Nothing outside of the process is asked. The default is none.
+	// LivePath is a path for liveness checks, such as /live. It is answered with 200 as long as the
+	// process can answer; nothing outside the process is checked. The default is none.
 	LivePath string `yaml:"live_path" config:"nonempty"`
 
-	// ReadyPath is a path for health checks, such as /ready. It is answered with 200, and with 503
-	// and the reason while the process is starting or stopping, while a dependency is failing
-	// ([service.HealthChecker]), and while the broker has been away for longer than ReadyGrace. The
-	// default is none. See [ServeReady] for a process without routes.
+	// ReadyPath is a path for readiness checks, such as /ready. It is answered with 200, or with
+	// 503 and the reason while the process is starting or stopping, while a dependency is failing
+	// ([service.HealthChecker]), and while the broker has been unreachable for longer than
+	// ReadyGrace. The default is none. See [ServeReady] for a process without routes.
 	ReadyPath string `yaml:"ready_path" config:"nonempty"`
 
-	// ReadyGrace is how long the broker may be away before ReadyPath is answered with 503. The
-	// default is 1 minute; a negative value ignores the broker.
+	// ReadyGrace is how long the broker may be unreachable before ReadyPath is answered with 503.
+	// The default is 1 minute; a negative value ignores the broker.
 	ReadyGrace time.Duration `yaml:"ready_grace" config:"none"`
 
-	// H2C enables HTTP/2 without TLS, beside HTTP/1.1.
+	// H2C enables HTTP/2 without TLS, in addition to HTTP/1.1.
 	H2C bool `yaml:"h2c"`
 
 	// TLSCert and TLSKey are PEM files with the certificate chain and the private key for HTTPS.
-	// They are read again when they change; a new pair that cannot be used is logged, and the old
-	// one stays in use. The default is HTTP.
+	// They are read again when they change; if the new pair is unusable, that is logged and the old
+	// pair stays in use. The default is no TLS.
 	TLSCert string `yaml:"tls_cert" config:"nonempty"`
 	TLSKey  string `yaml:"tls_key" config:"nonempty"`
 
-	// TLS enables HTTPS in place of TLSCert and TLSKey, for certificates that are not in files.
+	// TLS enables HTTPS with certificates that are not in files. It replaces TLSCert and TLSKey.
 	TLS *tls.Config `yaml:"-"`
 
-	// NoAccessLog disables the log line for each request. In a configuration file this is
+	// NoAccessLog disables the log line for each request. A configuration file does so with
 	// access_log: false.
 	NoAccessLog bool `yaml:"access_log" config:"inverted"`
 
-	// Hub is "fleet" if [Hub] and [Feed] reach the clients of all processes of the fleet, by the
-	// broker. The default is "process": those of this process.
+	// Hub says which clients a [Hub] and a [Feed] reach: with "process", those of this process;
+	// with "fleet", those of all processes of the fleet, through the broker. The default is
+	// "process".
 	Hub string `yaml:"hub" config:"nonempty"`
 
 	// Sockets configures websockets.
@@ -124,63 +126,67 @@ type Config struct {
 	Feeds Feeds `yaml:",inline"`
 }
 
-// The values of [Config].Hub.
+// Values of [Config].Hub.
 const (
 	hubProcess = "process"
 	hubFleet   = "fleet"
 )
 
-// Feeds configures the rows [Feed] of a process, and what a hub keeps for clients that return. Its
-// zero value works. Channels share what is kept: they are spread over 4,096 buckets by a hash.
+// Feeds configures the [Feed] rows of a process, and the events that a hub keeps for clients that
+// return. Its zero value works. The limits on kept events are shared: channels are spread over
+// 4,096 buckets by a hash.
 type Feeds struct {
-	// Max limits the clients that listen at once. A further one is answered with 503 and
+	// Max limits the clients that listen at the same time. Further ones are answered with 503 and
 	// Retry-After. The default is 10,000. [Config].MaxConnections does not count them.
 	Max int `yaml:"max_feeds" config:"positive"`
 
-	// MaxChannels limits the channels of one client: one with more is answered with 403. The
-	// default is 100.
+	// MaxChannels limits the channels of one client. A client that asks for more is answered with
+	// 403. The default is 100.
 	MaxChannels int `yaml:"feed_max_channels" config:"positive"`
 
 	// Queue limits the bytes that wait to be sent to one client. If an event does not fit, the
-	// client is disconnected; it returns, and gets the event then. One that has missed more than
-	// this gets a reset. The default is 1 MiB. [Sockets].MaxQueued limits those of all clients.
+	// client is disconnected, and gets the event when it returns. A client that has missed more
+	// than this gets a reset. The default is 1 MiB. [Sockets].MaxQueued limits the bytes for all
+	// clients.
 	Queue int `yaml:"feed_queue" config:"positive"`
 
-	// Window is how many of the latest events of a bucket are kept, for clients that return. The
+	// Window limits how many of a bucket's latest events are kept for clients that return. The
 	// default is 1,000.
 	Window int `yaml:"feed_window" config:"positive"`
 
-	// WindowBytes limits the bytes of all events that are kept. The default is 64 MiB.
+	// WindowBytes limits the bytes of all kept events. The default is 64 MiB.
 	WindowBytes int `yaml:"feed_window_bytes" config:"positive"`
 
-	// Wait is how long a poll waits for an event. The default is 25 s, which proxies allow.
+	// Wait is how long a poll waits for an event. The default is 25 s, which is below the usual
+	// timeouts of proxies.
 	Wait time.Duration `yaml:"feed_wait"`
 
-	// Ping is the time between the comments that keep a stream open. The default is 15 s; a
-	// negative value disables them.
+	// Ping is the interval of the comments that keep a stream open. The default is 15 s; a negative
+	// value disables them.
 	Ping time.Duration `yaml:"feed_ping" config:"none"`
 }
 
 // Sockets configures the websockets of a process. Its zero value works.
 type Sockets struct {
-	// Origins are the origins, such as "https://app.example.org", whose pages may open websockets
-	// in addition to pages from the server's own host; "*" allows all. A server on loopback takes
-	// only localhost and addresses such as 127.0.0.1 for its own host. Clients that send no Origin
-	// header are not browsers, and are allowed.
+	// Origins lists origins, such as "https://app.example.org", whose pages may open websockets in
+	// addition to pages from the server's own host; "*" allows all. A server that listens on
+	// loopback accepts only localhost and addresses such as 127.0.0.1 as its own host. Requests
+	// without an Origin header do not come from browsers and are allowed.
 	Origins []string `yaml:"socket_origins" config:"nonempty"`
 
-	// Max limits the open sockets. A further one is refused with 503. The default is 10,000.
+	// Max limits the open sockets. Further ones are refused with 503. The default is 10,000.
 	Max int `yaml:"max_sockets" config:"positive"`
 
-	// MaxChannels limits the channels of one socket: [Hub].Subscribe returns [ErrTooManyChannels].
-	// The default is 1,000.
+	// MaxChannels limits the channels of one socket. Beyond it, [Hub].Subscribe returns
+	// [ErrTooManyChannels]. The default is 1,000.
 	MaxChannels int `yaml:"socket_max_channels" config:"positive"`
 
 	// MaxQueued limits the bytes that wait to be sent to all sockets together. An event on a
-	// channel counts once. When it is reached, clients that have not read a frame for 5 s are
-	// disconnected, and an event on a channel closes the sockets that have not read the one before,
-	// as with Queue. If there is no room for a result, it is answered with an error, and for an
-	// event to one socket, the socket is closed with 1013. The default is 64 MiB.
+	// channel counts once. When the limit is reached, clients that have not read a frame for 5 s
+	// are disconnected, and an event on a channel closes the sockets that have not read the
+	// previous event, as with Queue. If there is no room for a result, the client gets an error
+	// instead; if there is no room for an event to one socket, that socket is closed with 1013. The
+	// default is 64 MiB.
 	MaxQueued int `yaml:"socket_max_queued" config:"positive"`
 
 	// MaxFrame limits the size of a client's frame in bytes. A larger frame closes the socket with
@@ -188,24 +194,24 @@ type Sockets struct {
 	MaxFrame int `yaml:"socket_max_frame" config:"positive"`
 
 	// Queue limits the bytes that wait to be sent to one socket. A result that does not fit waits,
-	// and with it the socket's further requests. An event that does not fit closes the socket with
+	// and so do the socket's further requests. An event that does not fit closes the socket with
 	// 1008. The default is 1 MiB.
 	Queue int `yaml:"socket_queue" config:"positive"`
 
-	// DropEvents drops the oldest waiting events when an event does not fit into Queue, and keeps
-	// the socket open.
+	// DropEvents keeps the socket open when an event does not fit into Queue, and drops the oldest
+	// waiting events instead.
 	DropEvents bool `yaml:"socket_drop_events"`
 
-	// Ping is the time between pings. A socket from which nothing arrives for twice that time, not
-	// even a pong, is disconnected. The default is 30 s; a negative value disables pings.
+	// Ping is the time between pings. If nothing arrives from a socket for twice that time, not
+	// even a pong, it is disconnected. The default is 30 s; a negative value disables pings.
 	Ping time.Duration `yaml:"socket_ping" config:"none"`
 
-	// Idle is how long a socket may go without a request and an event before it is closed with
-	// 1001. It is checked at every ping. The default is no limit.
+	// Idle is how long a socket may go without requests and events before it is closed with 1001.
+	// It is checked at every ping. The default is no limit.
 	Idle time.Duration `yaml:"socket_idle"`
 }
 
-// waitingPerWorker is the default of MaxWaiting for each worker.
+// waitingPerWorker is the default of MaxWaiting, per worker.
 const waitingPerWorker = 10
 
 // withDefaults returns c with its defaults filled in, except for MaxWaiting, which depends on the
@@ -248,10 +254,10 @@ func (f Feeds) withDefaults() Feeds {
 }
 
 // Validate returns all mistakes in the configuration, joined. Package config calls it for
-// gomeko.web, and the server when it is made.
+// gomeko.web, and the server calls it when it is created.
 func (c Config) Validate() error { return errors.Join(c.mistakes("")...) }
 
-// mistakes returns all mistakes, each with the prefix.
+// mistakes returns all mistakes, each prefixed with prefix.
 func (c Config) mistakes(prefix string) (mistakes []error) {
 	add := func(format string, args ...any) {
 		mistakes = append(mistakes, fmt.Errorf(prefix+format, args...))
@@ -306,7 +312,7 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 	return mistakes
 }
 
-// listen opens the listener. An address that is a port alone gets the host 0.0.0.0, as in Nameko.
+// listen opens the listener. If the address is only a port, the host is 0.0.0.0, as in Nameko.
 func (c Config) listen(ctx context.Context) (net.Listener, error) {
 	address := c.Address
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -318,8 +324,8 @@ func (c Config) listen(ctx context.Context) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// server returns the configured http.Server. It has no ReadTimeout and no WriteTimeout: those count
-// while a method runs, and would end streams.
+// server returns the configured http.Server. ReadTimeout and WriteTimeout are not set, because they
+// also count while a method runs, and would end streams.
 func (c Config) server(log *slog.Logger) (*http.Server, error) {
 	secure := c.TLS
 	if c.TLSCert != "" {

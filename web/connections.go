@@ -12,22 +12,22 @@ import (
 	"github.com/gomeko/gomeko/internal/wait"
 )
 
-// connections limits the open connections of a server, besides those of clients of feeds, and those
-// that became websockets or were hijacked otherwise.
+// connections limits the open connections of a server. It does not count the clients of feeds, nor
+// connections that became websockets or were otherwise hijacked.
 type connections struct {
 	limit int
-	feeds *atomic.Int64 // clients of feeds
+	feeds *atomic.Int64 // number of clients of feeds
 	log   *slog.Logger
 
 	mu sync.Mutex
 
 	open   int
-	fresh  map[net.Conn]struct{} // nothing was read from them yet
-	idle   map[net.Conn]struct{} // they wait for a further request
+	fresh  map[net.Conn]struct{} // nothing has been read from them yet
+	idle   map[net.Conn]struct{} // waiting for another request
 	warned time.Time
 }
 
-// changed follows the connections: it is the ConnState of an http.Server.
+// changed tracks the states of connections. It is the ConnState of an http.Server.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,12 +49,12 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// freshLimit is how long a server that stops waits for the first request of connections. That of an
-// honest client comes at once.
+// freshLimit is how long a stopping server waits for the first request of a new connection.
+// Well-behaved clients send it at once.
 const freshLimit = time.Second
 
-// drained waits until no connection is open but those that are idle, that became websockets, or
-// that have sent nothing for freshLimit. It returns early if ctx ends.
+// drained blocks until the only open connections are idle, have become websockets, or have sent
+// nothing for freshLimit. It returns early if ctx ends.
 func (c *connections) drained(ctx context.Context) {
 	began, pause := time.Now(), time.Millisecond
 	for {
@@ -71,7 +71,7 @@ func (c *connections) drained(ctx context.Context) {
 	}
 }
 
-// closeOne makes room for a new connection: it closes an idle one, or the new one if none is idle.
+// closeOne makes room for a new connection by closing an idle one or, if none is idle, the new one.
 // It is called with mu held.
 func (c *connections) closeOne(conn net.Conn) {
 	for other := range c.idle {

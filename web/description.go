@@ -16,7 +16,7 @@ func (Route) Describe(r *service.Row) service.Description {
 	d := service.Description{Details: patternDetails(translated(pattern)), Params: []service.Parameter{}}
 	names := wildcards(translated(pattern))
 	arguments := r.Parameters()
-	var ahead []reflect.Type // of parameters that are wildcards, ahead of a struct
+	var ahead []reflect.Type // types of the wildcards that are parameters before a struct
 	for _, t := range r.Leading() {
 		if t != writerType && t != requestType {
 			ahead = append(ahead, t)

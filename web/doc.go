@@ -18,17 +18,18 @@
 //	func (o *Orders) GetOrder(ctx context.Context, id int) (*Order, error)
 //
 // Several rows may call the same method, by RPC and over HTTP. A pattern without an HTTP method
-// matches all methods; GET also answers HEAD, and OPTIONS is answered with the allowed methods.
+// matches all methods. A GET pattern also matches HEAD, and OPTIONS is answered with the allowed
+// methods.
 //
 // A request is a call like any other: it takes a worker, runs the service's middleware and receives
-// per-call dependencies. The tag key timeout:"5s" limits it; the default is [Config].Timeout. ctx
-// ends when the client disconnects.
+// per-call dependencies. The tag key timeout:"5s" limits its duration; the default is
+// [Config].Timeout. ctx ends when the client disconnects.
 //
 // # Parameters
 //
-// A parameter for a wildcard is a string, a number, a bool or a type with UnmarshalText. A request
-// whose path does not fit the type is answered with 404. After the wildcards the method may take a
-// struct, whose fields are read from the rest of the request:
+// A parameter for a wildcard is a string, a number, a bool or a type with UnmarshalText. If the
+// path cannot be parsed as that type, the request is answered with 404. After the wildcards the
+// method may take a struct, whose fields are read from the rest of the request:
 //
 //	func (o *Orders) PutOrder(ctx context.Context, id int, args PutArgs) error
 //
@@ -40,22 +41,22 @@
 //	}
 //
 // The tag keys path, query and header say where a field is read from. A field without them is read
-// from the body, which is JSON or a form; a GET, HEAD or DELETE request may have its query in place
-// of a body. If the struct is the only parameter, its fields also take the wildcards of their
-// names. A slice takes all values of a name.
+// from the body, which is JSON or a form; a GET, HEAD or DELETE request may send it in the query
+// instead. If the struct is the only parameter, its fields also take the wildcards of their names.
+// A slice takes all values of its name.
 //
-// A request that does not fit is answered with 400 and all of its faults, and the method does not
-// run. A member of a JSON object without a field is a fault.
+// A request with invalid arguments is answered with 400 and a list of all faults, and the method
+// does not run. A member of the JSON object that matches no field is a fault.
 //
 // A method that needs the whole request takes an *http.Request after ctx, with or without
-// parameters for the wildcards. A method that writes the response itself has the parameters of an
+// parameters for the wildcards. A method that writes the response itself takes the parameters of an
 // [http.HandlerFunc]:
 //
 //	func (o *Orders) Upload(ctx context.Context, r *http.Request) error
 //	func (o *Orders) Events(w http.ResponseWriter, r *http.Request)
 //	func (o *Orders) Export(ctx context.Context, w http.ResponseWriter, r *http.Request) error
 //
-// The request's context is the call's.
+// The request's context is that of the call.
 //
 // # Results
 //
@@ -67,34 +68,34 @@
 //   - Any other value is sent as JSON, with null for NaN and the infinities: see
 //     [codec.BrowserJSON].
 //
-// Per-call dependencies end before the response begins, so that a commit that fails is answered
-// with 500. For a stream, and for a method that writes the response itself, they end after the last
-// byte; if that fails, the response is cut off, so that the client does not take it for complete.
+// Per-call dependencies end before the response begins, so a failed commit is answered with 500.
+// For a stream, and for a method that writes the response itself, they end after the last byte; if
+// that fails, the connection is cut, so the client does not take the response for complete.
 //
 // # Errors
 //
-// An error is answered with problem+json, or with a line as Nameko writes it, "Error: NotFound:
-// order not found": as the client accepts. Without a preference it is a line for an error that
-// Nameko has too, except for fetch in a browser.
+// An error is answered with problem+json, or with a line of text in Nameko's format, "Error:
+// NotFound: order not found", depending on the request's Accept header. If the client has no
+// preference, it gets the line for errors that Nameko has too, unless it uses fetch in a browser.
 //
 //   - An error with a method HTTPStatus() int has that status. [Error] is such an error, and
 //     [Status] makes one.
 //   - Any other expected error (see [service.Expected]) has 400.
 //   - A call over its timeout has 503. A request over [Config].MaxWaiting has 503 and Retry-After.
-//   - A call to another service that did not answer in time has 504, and one to a service that is
-//     not there has 503.
-//   - Any other error has 500, also an error of another service that the client cannot correct,
+//   - If a call to another service was not answered in time, it has 504; if that service is not
+//     running, 503.
+//   - Any other error has 500, including errors from other services that the client cannot correct,
 //     such as rpcerror.ErrMethodNotFound. The line is "Error: InternalServerError: call
 //     orders.get_order.b4a9…", and the log has the error under the id of the call.
 //
-// [Hooks] may write errors differently, and read a call's context data from a request. The id of a
-// call ends with the request's X-Request-ID header, or with a new id if the client sent none; the
-// response has it.
+// With [Hooks] you can write errors differently, and read a call's context data from a request. The
+// id of a call ends with the request's X-Request-ID header, or with a new id if the client sent
+// none; the response returns it.
 //
 // # Websockets
 //
-// A [SocketMethod] is an entrypoint row whose method is called by websocket, at GET /ws. Frames are
-// JSON, as Nameko writes them; arguments are passed by name. A [Hub] sends events to sockets from
+// A [SocketMethod] is an entrypoint row whose method is called over a websocket, at GET /ws. Frames
+// are JSON in Nameko's format; arguments are passed by name. A [Hub] sends events to sockets from
 // any method:
 //
 //	type Board struct {
@@ -117,15 +118,15 @@
 //	}
 //
 // The requests of one socket run one at a time, unless the row has at_once:"4". Each socket has a
-// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the
+// bounded queue of outgoing frames, so a slow client does not delay the others. [Sockets] sets the
 // bounds, and the origins whose pages may open websockets. By default only pages of the server's
 // own host may.
 //
 // # The server
 //
 // All routes, websockets and mounts of a process share the port of its [Config]. A [Mount] serves
-// any [http.Handler], such as files. Middleware is func(http.Handler) http.Handler, from any
-// library:
+// any [http.Handler], such as files. Middleware has the type func(http.Handler) http.Handler and
+// can come from any library:
 //
 //	web.Hooks{Middleware: []func(http.Handler) http.Handler{
 //		cors.Default().Handler,                                                   // github.com/rs/cors

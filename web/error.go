@@ -16,22 +16,22 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Error is the error that a request is answered with. A method may return one to choose the
-// status:
+// An Error is an error in the form in which a client receives it. A method may return one to choose
+// the status:
 //
 //	return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "the name is taken"}
 //
-// Other errors of a method become one; see the package's documentation. The response is a line as
-// Nameko writes it, "Error: Taken: the name is taken", or problem+json (RFC 9457), as the client
-// accepts. [Hooks].Errors replaces both.
+// Other errors of a method are converted to an Error; the package documentation says how. The
+// response is a line in Nameko's format, "Error: Taken: the name is taken", or problem+json (RFC
+// 9457), depending on the Accept header. [Hooks].Errors replaces both.
 type Error struct {
 	Status  int     // from 400 to 599; any other value is sent as 500
-	Type    string  // the name by which callers recognise the error; "" is the status text
+	Type    string  // the name by which callers recognise the error; "" means the status text
 	Message string  // a description for people
 	Faults  []Fault // what is wrong with the request, for a 400 or 422
-	Err     error   // the error of the call, nil if there was no call or it returned this Error; it is not sent
+	Err     error   // the error of the call; nil if there was no call or the method returned this Error. It is not sent.
 
-	line bool // a client without a preference receives a line
+	line bool // a client without a preference receives the line
 }
 
 // Error returns the type and the message: "Taken: the name is taken".
@@ -51,9 +51,9 @@ func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
 // nameOf returns the status text as a type name: NotFound for 404.
 func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// Status returns err with an HTTP status. errors.Is sees the same error as before, also in a caller
-// by RPC, and the routes of callers in Go answer with the same status. An [rpcerror.Error] has its
-// status from its declaration on with WithStatus.
+// Status returns err with an HTTP status. errors.Is still matches err, also for RPC callers, and
+// the routes of callers written in Go answer with the same status. To give an [rpcerror.Error] a
+// status where it is declared, use its method WithStatus.
 //
 //	if errors.Is(err, ErrNotFound) {
 //		err = web.Status(http.StatusNotFound, err)
@@ -71,7 +71,7 @@ func (e *statusError) Expected() bool { return e.status >= 400 && e.status < 500
 func (e *statusError) Unwrap() error   { return e.error }
 func (e *statusError) HTTPStatus() int { return e.status }
 
-// newError returns the error that a client sees for the error of a call with this id.
+// newError returns what the client sees of err, the error of the call with this id.
 func newError(err error, id string) *Error {
 	var own *Error
 	var status interface{ HTTPStatus() int }
@@ -83,7 +83,7 @@ func newError(err error, id string) *Error {
 		return own
 	case errors.As(err, &status) && failure(status.HTTPStatus()):
 		return exposed(status.HTTPStatus(), err)
-	case status != nil && status.HTTPStatus() != 0: // not the status of an error
+	case status != nil && status.HTTPStatus() != 0: // a status that is not for errors is sent as 500
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.Is(err, service.ErrTimeout), errors.Is(err, service.ErrStopped):
@@ -102,8 +102,7 @@ func newError(err error, id string) *Error {
 
 func failure(status int) bool { return status >= 400 && status < 600 }
 
-// exposed returns an error that shows the type and message of err, as callers by RPC in Go see
-// them.
+// exposed returns an Error that shows the type and message of err, as RPC callers in Go see them.
 func exposed(status int, err error) *Error {
 	e := rpcerror.Original(err)
 	if e.Path == "builtins.Exception" { // err has no name on the wire
@@ -137,8 +136,8 @@ func typeOf(err error) string {
 	return t.Name()
 }
 
-// unavailable returns the error for a request that a service refuses, because something that it
-// depends on is failing.
+// unavailable returns the error for a request that a service rejects because one of its
+// dependencies is failing.
 func unavailable(why error) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Type: "Unavailable", Message: why.Error(), Err: why}
 }
@@ -167,7 +166,7 @@ type problem struct {
 }
 
 // fail answers a request with an error of the server. A client without a preference receives JSON,
-// or a line for an unknown path, as failLine.
+// except for an unknown path, which is answered as by failLine.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	writeError(w, r, e, e == errNoMatch, s.hooks.Errors)
 }
@@ -178,7 +177,7 @@ func (s *server) failLine(w http.ResponseWriter, r *http.Request, e *Error) {
 	writeError(w, r, e, true, s.hooks.Errors)
 }
 
-// fail and failLine answer a request as those of the server.
+// fail and failLine answer a request like the server's methods of these names.
 func (rt *route) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	writeError(w, r, e, e == errNoMatch, rt.server.errorsFor(rt.row))
 }
@@ -187,7 +186,7 @@ func (rt *route) failLine(w http.ResponseWriter, r *http.Request, e *Error) {
 	writeError(w, r, e, true, rt.server.errorsFor(rt.row))
 }
 
-// writeError answers a request with e, by write if that is not nil.
+// writeError answers a request with e. It calls write if that is not nil.
 func writeError(w http.ResponseWriter, r *http.Request, e *Error, line bool, write Errors) {
 	sent := *e
 	sent.line = line
@@ -207,8 +206,8 @@ func writeError(w http.ResponseWriter, r *http.Request, e *Error, line bool, wri
 	sent.Send(w, r)
 }
 
-// Send writes e as the response, as problem+json or as a line of text: what is written without
-// [Hooks].Errors. It is for a function that writes only some errors in another way.
+// Send writes e as problem+json or as a line of text, depending on the Accept header. An [Errors]
+// function calls it for the errors that it does not write itself.
 func (e *Error) Send(w http.ResponseWriter, r *http.Request) {
 	status := e.Status
 	if !failure(status) {
@@ -229,13 +228,14 @@ func (e *Error) Send(w http.ResponseWriter, r *http.Request) {
 }
 
 // isFetch reports whether the request comes from a script that uses fetch, which accepts anything
-// unless it is told otherwise.
+// by default.
 func isFetch(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode != "" && mode != "navigate"
 }
 
-// prefersJSON reports whether the client prefers JSON to text, or neutral if it has no preference.
+// prefersJSON reports whether the client prefers JSON to text. It returns neutral if the client has
+// no preference.
 func prefersJSON(r *http.Request, neutral bool) bool {
 	quality := accepted(r)
 	asJSON, named := quality["application/json"]
@@ -245,7 +245,7 @@ func prefersJSON(r *http.Request, neutral bool) bool {
 	if named {
 		return asJSON > 0 && asJSON >= quality["text/plain"]
 	}
-	for _, kind := range []string{"text/plain", "text/html", "text/*"} { // a person reads it
+	for _, kind := range []string{"text/plain", "text/html", "text/*"} { // a person reads the response
 		if quality[kind] > 0 {
 			return false
 		}

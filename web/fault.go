@@ -11,16 +11,17 @@ import (
 // A Fault is one mistake in a request.
 type Fault struct {
 	In     string `json:"in,omitempty"` // path, query, header or body
-	Name   string `json:"name"`         // of the value; "" is the whole of In
+	Name   string `json:"name"`         // name of the value; "" is the whole of In
 	Detail string `json:"detail"`       // what is wrong
 
-	// Pointer is the JSON Pointer (RFC 6901) of a value that breaks a constraint of its field:
-	// /lines/0/quantity. Such a fault is one of a 422, and Name is then that of the outermost value.
+	// Pointer is the JSON Pointer (RFC 6901) to a value that breaks a constraint of its field, such
+	// as /lines/0/quantity; Name is then the name of the outermost value. The response has status
+	// 422.
 	Pointer string `json:"pointer,omitempty"`
 }
 
-// faultsOf returns the faults of an error of a call, nil if it has none that the client may see.
-// Their pointers begin with the names that the values have in the request.
+// faultsOf returns the faults in the error of a call, or nil if there are none that the client may
+// see. Their pointers begin with the names that the values have in the request.
 func (b *binding) faultsOf(r *http.Request, err error) []Fault {
 	var invalid *service.ValidationError
 	if !errors.As(err, &invalid) {
@@ -42,8 +43,8 @@ func (b *binding) faultsOf(r *http.Request, err error) []Fault {
 	return faults
 }
 
-// sourceOf returns where in the request the value of a parameter is, and its name there: "" if it
-// is not a parameter.
+// sourceOf returns where in the request the value of a parameter is, and its name there. The source
+// is "" if parameter is not the name of a parameter.
 func (b *binding) sourceOf(r *http.Request, parameter string) (source, key string) {
 	for i := range b.fields {
 		f := &b.fields[i]

@@ -12,32 +12,34 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Feed is an entrypoint row that sends the events of channels, which [Hub].Broadcast takes, to
-// clients without a websocket: as Server-Sent Events, or by long polling. Its tag is a pattern of
-// [http.ServeMux] for GET:
+// Feed is an entrypoint row that sends the events of [Hub].Broadcast to clients without a
+// websocket, as Server-Sent Events or by long polling. Its tag is a pattern of [http.ServeMux] for
+// GET:
 //
 //	Feed web.Feed `web:"GET /subscribe/{channel}"`
 //
-// The row's method says whether the client may listen, and to which channels. It has the parameters
-// of the method of a [Route]:
+// The row's method decides whether the client may listen, and to which channels. It takes the same
+// parameters as the method of a [Route]:
 //
 //	func (b *Board) Feed(ctx context.Context, channel string) ([]string, error)
 //
-// Its error refuses the client, as that of a Route, and an empty list does so with 403. The method
-// is a call like any other; it ends before the events begin, so a client that listens has no
-// worker.
+// If it returns an error, the client is answered as by a Route; if it returns an empty list, with
+// 403. The method is a call like any other. It returns before the events begin, so a listening
+// client does not occupy a worker.
 //
-// A client that accepts text/event-stream, as an EventSource of a browser does, gets a stream. Any
-// other gets JSON as soon as there is an event, and after [Feeds].Wait at the latest:
+// A client that accepts text/event-stream, such as a browser's EventSource, gets a stream. Any
+// other client gets JSON as soon as there is an event, and after [Feeds].Wait at the latest:
 //
 //	{"events": [{"channel": "news", "event": "told", "data": …}], "next": "…", "reset": null}
 //
-// It asks again with the query next=…, and gets what was sent meanwhile. wait=0 in the query has
-// the answer come at once. A browser returns to a stream with the header Last-Event-ID by itself.
+// To continue, it asks again with the query next=…, and gets the events that were sent meanwhile.
+// With wait=0 in the query the response comes at once. For a stream, a browser reconnects by itself
+// and sends the header Last-Event-ID.
 //
-// If events may be missing, because the client was away for longer than they are kept, or this
-// process was, the client gets a reset: the event reset in a stream, and an object in a response.
-// It should load again what it shows, after the delay in milliseconds that the reset has.
+// If events may be missing, because the client or this process was disconnected for longer than
+// events are kept, the client gets a reset: the event reset in a stream, or an object in a
+// response. The client should then reload its state, after the delay in milliseconds that the reset
+// contains.
 //
 // See [Feeds] for limits.
 type Feed struct{}
@@ -77,8 +79,8 @@ type feed struct {
 	relay *relay
 }
 
-// ServeHTTP asks the row's method for the channels, and sends their events until the client has
-// left, or has an answer to its poll.
+// ServeHTTP asks the row's method for the channels. It then sends their events until the client has
+// disconnected or its poll is answered.
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	wait, err := f.wait(query.Get("wait"))
@@ -99,7 +101,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		id = last
 	}
-	f.server.feeds.Add(1) // also while it waits for its channels
+	f.server.feeds.Add(1) // it counts while it waits for its channels, too
 	defer f.server.feeds.Add(-1)
 	l, err := f.relay.listen(r.Context(), channels, id, func() { _ = http.NewResponseController(w).SetWriteDeadline(past) })
 	if err != nil {
@@ -115,7 +117,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.poll(w, r, l, wait)
 }
 
-// wait returns how long a poll may wait, which its client may shorten.
+// wait returns how long a poll may wait. The client may ask for less than the configured time.
 func (f *feed) wait(text string) (time.Duration, *Error) {
 	if text == "" {
 		return f.relay.cfg.Wait, nil
@@ -134,7 +136,7 @@ type polled struct {
 	Reset  *resetDelay   `json:"reset"`
 }
 
-// A resetDelay is a reset, as clients see it.
+// A resetDelay is a reset as clients see it.
 type resetDelay struct {
 	Delay int64 `json:"delay_ms"`
 }
@@ -172,7 +174,7 @@ func (f *feed) poll(w http.ResponseWriter, r *http.Request, l *listener, wait ti
 	h := hold{memory: &f.server.memory, cut: l.cut}
 	defer h.release()
 	if full := h.take(min(int64(len(e.body)), h.memory.limit/2)); full != nil {
-		f.fail(w, r, full) // the client asks again for the same events
+		f.fail(w, r, full) // the client will ask again for the same events
 		return
 	}
 	e.send(w, r)

@@ -22,8 +22,8 @@ type request struct {
 // errNoMethod is Nameko's error for an unknown method. It does not name the method.
 var errNoMethod = &rpcerror.Error{Type: "MethodNotFound", Path: rpcerror.ErrMethodNotFound.Path, Args: []any{}}
 
-// parseFrame parses a frame, whose values may take so many bytes of memory. On an error the request
-// still has its id, if that can be read.
+// parseFrame parses a frame, whose values may take up to memory bytes. On an error the request
+// still has its id if that could be read.
 func parseFrame(ctx context.Context, frame []byte, memory int64) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpcerror.ErrMalformedRequest.WithText("Invalid JSON data")
@@ -57,8 +57,8 @@ func parseFrame(ctx context.Context, frame []byte, memory int64) (request, error
 	return r, err
 }
 
-// parseData returns the arguments in a request's data. As in Nameko, a value that Python counts as
-// false has none.
+// parseData returns the arguments in a request's data. As in Nameko, there are none if Python
+// counts the data as false.
 func parseData(ctx context.Context, b *codec.Budget, data []byte, memory int) (args signature.Arguments, err error) {
 	switch string(data) {
 	case "", "null", "[]", `""`, "0", "false":
@@ -85,11 +85,11 @@ func parseData(ctx context.Context, b *codec.Budget, data []byte, memory int) (a
 	return args, nil
 }
 
-// A jsonValue is an argument in JSON. It is decoded while its call runs.
+// A jsonValue is an argument in JSON. It is decoded when its call runs.
 type jsonValue struct {
 	ctx    context.Context // of the socket
 	data   []byte
-	memory int // that it may take
+	memory int // limits the memory of the decoded value
 }
 
 // Decode implements [signature.Value].
@@ -113,7 +113,7 @@ func (v *jsonValue) DecodeChecked(to any, lenient bool) error {
 	return b.DecodeChecked(codec.JSON, v.data, to, lenient)
 }
 
-// salvageID returns the correlation_id of a frame that is not valid JSON to its end.
+// salvageID returns the correlation_id of a frame that is invalid or truncated JSON.
 func salvageID(frame []byte) json.RawMessage {
 	id := json.RawMessage("null")
 	d := json.NewDecoder(bytes.NewReader(frame))
@@ -127,7 +127,7 @@ func salvageID(frame []byte) json.RawMessage {
 			break
 		}
 		var v any
-		if key == "correlation_id" && codec.JSON.Decode(value, &v) == nil { // otherwise it cannot be sent back
+		if key == "correlation_id" && codec.JSON.Decode(value, &v) == nil { // an id that cannot be decoded cannot be sent back
 			id = value
 		}
 	}
@@ -154,7 +154,7 @@ func resultFrame(c codec.Codec, id json.RawMessage, result any) ([]byte, error) 
 }
 
 // errorFrame returns the frame that answers the request id with an error. If the error cannot be
-// encoded, the frame has its type alone.
+// encoded, the frame only has its type.
 func errorFrame(id json.RawMessage, failure *rpcerror.Error) []byte {
 	type frame struct {
 		Type    string          `json:"type"`
@@ -170,7 +170,7 @@ func errorFrame(id json.RawMessage, failure *rpcerror.Error) []byte {
 }
 
 // encodeFrame encodes a frame. It runs code of the data, such as MarshalJSON, and returns a panic
-// there as an error.
+// in that code as an error.
 func encodeFrame(c codec.Codec, frame any) (text []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -181,12 +181,12 @@ func encodeFrame(c codec.Codec, frame any) (text []byte, err error) {
 	return pythonic(text), err
 }
 
-// pythonic returns JSON with the spaces that Python's json.dumps writes.
+// pythonic returns the JSON with spaces where Python's json.dumps writes them.
 func pythonic(text []byte) []byte {
 	out := make([]byte, 0, len(text)+len(text)/8)
 	quoted, escaped := false, false
 	for _, c := range text {
-		if !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r') { // from the client, in its correlation_id
+		if !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r') { // spaces from the client, in its correlation_id
 			continue
 		}
 		out = append(out, c)

@@ -12,7 +12,8 @@ import (
 )
 
 // A Front is a field of a service that forwards requests through a queue to a [Backend], which may
-// be in another process. Its tag has a pattern of [http.ServeMux], and the name of the backend:
+// run in another process. Its tag contains a pattern of [http.ServeMux] and the name of the
+// backend:
 //
 //	type Shop struct {
 //		_ service.Name `service:"shop"`
@@ -20,14 +21,14 @@ import (
 //		Legacy web.Front `web:"/legacy/" to:"legacy"`
 //	}
 //
-// The path is forwarded unchanged. The requests pass the middleware of [Hooks]; they are not calls
-// of the service, and take no worker. The limit until the answer begins is [Config].Timeout, unless
-// the tag has timeout:"5s". The limits of bodies are those of [Config]: MaxBody, ReadTimeout and
-// WriteTimeout.
+// The path is forwarded unchanged. The requests pass through the middleware of [Hooks]. They are
+// not calls of the service and take no worker. The response must begin within [Config].Timeout, or
+// within the timeout of the tag, such as timeout:"5s". Bodies are limited by MaxBody, ReadTimeout
+// and WriteTimeout of [Config].
 //
-// Without a process that serves the backend, a request is answered with 503, and with 504 over the
-// limit. If the process is lost that ran it, another one runs it again, if that can do no harm;
-// otherwise it is answered with 502. An answer that has begun is cut off then.
+// If no process serves the backend, a request is answered with 503; if the timeout expires, with
+// 504. If the process that runs a request is lost, another process runs it again if that is safe;
+// otherwise the request is answered with 502, or its response is cut off if it has begun.
 type Front struct{}
 
 // Dependency registers the front: it implements [service.DependencyType].
@@ -61,8 +62,8 @@ func (Front) Describe(f *service.Field) service.Description {
 	return d
 }
 
-// Forward forwards all requests to the HTTP server of a process to a backend, whatever their paths,
-// but those of [Config].ReadyPath and LivePath. A [service.Extension] calls it.
+// Forward forwards all requests to the HTTP server of the process to a backend, whatever their
+// paths, except for those to [Config].ReadyPath and LivePath. A [service.Extension] calls it.
 func Forward(h *service.Host, backend string) error {
 	f, s, err := newFront(h, backend)
 	if err == nil {
@@ -76,7 +77,7 @@ func newFront(h *service.Host, backend string) (*front, *server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	forward, err := queues.Front(h, backend) // ahead of the server, which stops first
+	forward, err := queues.Front(h, backend) // registered before the server, so it stops after it
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,10 +92,10 @@ func newFront(h *service.Host, backend string) (*front, *server, error) {
 type front struct {
 	server  *server
 	forward ForwardFunc
-	limit   time.Duration // 0 is none
+	limit   time.Duration // 0 means none
 }
 
-// smallBody is the size of the largest body that is forwarded in one message.
+// smallBody is the largest body that is forwarded in one message.
 const smallBody = 256 << 10
 
 // ServeHTTP forwards a request.
@@ -117,7 +118,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.server.fail(w, r, err)
 }
 
-// body reads the body of a request, up to the size at which it is forwarded in parts.
+// body returns the body of a request: whole if it fits into one message, otherwise as a reader.
 func (f *front) body(w http.ResponseWriter, r *http.Request, h *hold) (Body, *Error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return Body{}, nil
@@ -140,7 +141,7 @@ func (f *front) body(w http.ResponseWriter, r *http.Request, h *hold) (Body, *Er
 	return Body{Parts: io.MultiReader(bytes.NewReader(start), faultReader{r.Body}), Cut: cut}, nil
 }
 
-// A faultReader is a body whose errors are those that the client gets.
+// A faultReader reads a body and returns errors in the form in which the client gets them.
 type faultReader struct{ io.Reader }
 
 // Read implements [io.Reader].

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// A guardedWriter is the http.ResponseWriter that a method, or its stream, writes to. It stops
-// writing when the call is over, even if the method is still running.
+// A guardedWriter is the http.ResponseWriter of a method or its stream. It refuses writes once the
+// call is over, even if the method is still running.
 type guardedWriter struct {
 	mu sync.Mutex
 
 	w      http.ResponseWriter
-	header http.Header // the method's, until the header is written
+	header http.Header // the method's headers until they are written
 	begun  bool
 	over   bool
 }
@@ -62,7 +62,7 @@ func (g *guardedWriter) Write(p []byte) (int, error) {
 // Flush implements [http.Flusher].
 func (g *guardedWriter) Flush() { _ = g.FlushError() }
 
-// FlushError is what [http.ResponseController] calls.
+// FlushError implements the optional method of [http.ResponseController].
 func (g *guardedWriter) FlushError() error {
 	return g.control(func(c *http.ResponseController) error {
 		if !g.begun {
@@ -82,17 +82,17 @@ func (g *guardedWriter) Hijack() (conn net.Conn, buffer *bufio.ReadWriter, err e
 	return conn, buffer, err
 }
 
-// SetReadDeadline is what [http.ResponseController] calls.
+// SetReadDeadline implements the optional method of [http.ResponseController].
 func (g *guardedWriter) SetReadDeadline(at time.Time) error {
 	return g.control(func(c *http.ResponseController) error { return c.SetReadDeadline(at) })
 }
 
-// SetWriteDeadline is what [http.ResponseController] calls.
+// SetWriteDeadline implements the optional method of [http.ResponseController].
 func (g *guardedWriter) SetWriteDeadline(at time.Time) error {
 	return g.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(at) })
 }
 
-// EnableFullDuplex is what [http.ResponseController] calls.
+// EnableFullDuplex implements the optional method of [http.ResponseController].
 func (g *guardedWriter) EnableFullDuplex() error {
 	return g.control(func(c *http.ResponseController) error { return c.EnableFullDuplex() })
 }
@@ -106,7 +106,7 @@ func (g *guardedWriter) control(do func(*http.ResponseController) error) error {
 	return do(http.NewResponseController(g.w))
 }
 
-// end stops all writing, and reports whether the response had begun.
+// end makes all further writes fail, and reports whether the response had begun.
 func (g *guardedWriter) end() (begun bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Hooks are functions that an application runs for every request. A module provides them:
+// Hooks are functions that the server runs for every request. A module provides them:
 //
 //	var Module = fx.Module("shop",
 //		service.Configure(web.Hooks{Middleware: []func(http.Handler) http.Handler{cors.Default().Handler}}),
@@ -20,25 +20,27 @@ import (
 //
 // They may be called concurrently.
 type Hooks struct {
-	// Middleware wraps the handling of every request, the first one outermost. It also sees the
-	// requests for mounted handlers and for unknown paths. The access log is written outside of it.
+	// Middleware wraps the handling of every request; the first one is the outermost. It also sees
+	// requests for mounted handlers and unknown paths. The access log is written outside of the
+	// middleware.
 	Middleware []func(http.Handler) http.Handler
 
 	// Context returns the context data of the call that a request makes, as a context with values
-	// of [service.Key]. Its error refuses the request; an HTTPStatus of the error is the status.
-	// Without Context a call has no context data, as in Nameko: a client's headers are not to be
-	// trusted.
+	// of [service.Key]. If it returns an error, the request is refused with the error's HTTPStatus,
+	// if it has one. Without Context a call has no context data, as in Nameko, because the headers
+	// of a client cannot be trusted.
 	Context func(r *http.Request) (context.Context, error)
 
-	// Errors writes the response for an error, in place of the text or problem+json that [Error]
-	// describes, which e.Send(w, r) writes. It is called for all errors of the process, except for
-	// services with a field of type [Errors]: also for an unknown path and a refused method, whose
-	// Err is nil.
+	// Errors writes the response for an error, instead of the text or problem+json of [Error];
+	// e.Send(w, r) writes those. It is called for all errors of the process, including those for
+	// unknown paths and methods that are not allowed, whose Err is nil. Services with a field of
+	// type [Errors] use that instead.
 	Errors func(w http.ResponseWriter, r *http.Request, e *Error)
 }
 
 // Errors is a field of a service that writes the responses for the errors of its routes, in place
-// of [Hooks].Errors. It is set where the service is made, and may write some of them as usual:
+// of [Hooks].Errors. Set it when you create the service. For errors that need no special response,
+// call Send:
 //
 //	func writeError(w http.ResponseWriter, r *http.Request, e *web.Error) {
 //		if errors.Is(e.Err, ErrSoldOut) {
@@ -81,7 +83,8 @@ func (Errors) Dependency(f *service.Field) (any, error) {
 	return fn, nil
 }
 
-// errorsOf are the errors that an Errors field writes: those of a row, or of all rows if it is "".
+// errorsOf identifies the errors that an Errors field writes: those of one row, or of all rows if
+// row is "".
 type errorsOf struct{ service, row string }
 
 // An errorWriter is the function of an Errors field.
@@ -90,7 +93,8 @@ type errorWriter struct {
 	write Errors
 }
 
-// errorsFor returns the function that writes the errors of a row, nil if they are written as usual.
+// errorsFor returns the function that writes the errors of a row, or nil if they are written as
+// usual.
 func (s *server) errorsFor(r *service.Row) Errors {
 	for _, key := range []errorsOf{{r.Service, r.Name}, {r.Service, ""}} {
 		if w, ok := s.errors[key]; ok {
@@ -100,7 +104,7 @@ func (s *server) errorsFor(r *service.Row) Errors {
 	return s.hooks.Errors
 }
 
-// Check reports the rows in tags of Errors fields that are no routes. The container calls it when
+// Check reports row names in tags of Errors fields that are not routes. The container calls it when
 // the services are bound.
 func (s *server) Check(complete bool) error {
 	var mistakes []error

@@ -17,49 +17,49 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Hub sends events to websockets, and to the clients of feeds ([Feed]). It is a field of a
-// service, and its functions may be called from any method: an RPC, an event handler, a route. In a
-// test it is a literal with the functions that the method calls.
+// A Hub sends events to websockets and to the clients of feeds ([Feed]). It is a field of a
+// service, and any method may call its functions: an RPC, an event handler, a route. A test sets
+// the field to a literal with the functions that the method calls.
 //
-// A hub has the clients of its process. If [Config].Hub is "fleet", Broadcast, Unicast and
-// Subscriptions reach those of every process of the fleet, by the broker; the process that calls
-// them needs no clients and no HTTP. A client whose process has lost its connection to the broker
-// gets a reset when it is back: the event "reset", with the delay in milliseconds after which to
-// load again what it shows, {"delay_ms": 1234}.
+// A Hub reaches the clients of its own process. If [Config].Hub is "fleet", Broadcast, Unicast and
+// Subscriptions reach the clients of every process of the fleet through the broker; the calling
+// process needs neither clients nor HTTP. If a process loses its connection to the broker, its
+// clients get a reset when it has reconnected: the event "reset" with the data {"delay_ms": 1234}.
+// A client should then reload its state after that delay in milliseconds.
 //
-// A socket is known by [Socket].ID. A channel is a name that sockets subscribe to; it needs no
-// declaration. The functions may be called concurrently, and none waits for a client:
-// [Sockets].Queue says what happens if one reads slowly.
+// A socket is identified by [Socket].ID. A channel is a name that sockets subscribe to; it need not
+// be declared. The functions may be called concurrently. None waits for a client; see
+// [Sockets].Queue for what happens to slow readers.
 type Hub struct {
 	// Subscribe subscribes a socket of this process to a channel, whose name may have up to 1,024
-	// bytes. In a fleet it returns when the process receives the events of the channel, or after 5
+	// bytes. In a fleet it returns once the process receives the events of the channel, or after 5
 	// s. It returns [ErrConnectionNotFound] if the socket is not open, and [ErrTooManyChannels] if
-	// it is on [Sockets].MaxChannels channels already.
+	// it already is on [Sockets].MaxChannels channels.
 	Subscribe func(socketID, channel string) error
 
 	// Unsubscribe ends a subscription of a socket of this process, if there is one.
 	Unsubscribe func(socketID, channel string)
 
-	// Subscriptions returns the channels of a socket, sorted. A socket that is not open has none.
+	// Subscriptions returns the channels of a socket, sorted. It returns none if the socket is not
+	// open.
 	Subscriptions func(socketID string) []string
 
-	// Broadcast sends an event to every client on a channel: first to those of this process, then,
-	// in a fleet, to the others, in the order of the calls. It waits for no client, and for the
-	// broker only if much waits to be sent. The error is that data cannot be encoded as JSON, or
-	// matches [ErrBackplane].
+	// Broadcast sends an event to every client on a channel: first to the clients of this process,
+	// then, in a fleet, to the others. Events are sent in the order of the calls. It does not wait
+	// for clients; it waits for the broker only if many events wait to be sent. It returns an error
+	// if data cannot be encoded as JSON, or one that matches [ErrBackplane].
 	Broadcast func(ctx context.Context, channel, event string, data any) error
 
 	// Unicast sends an event to one socket. It returns false if the socket is not open, and an
-	// error if data cannot be encoded as JSON, or if the process of the socket does not answer.
+	// error if data cannot be encoded as JSON or the process of the socket does not answer.
 	Unicast func(ctx context.Context, socketID, event string, data any) (bool, error)
 }
 
 // ErrConnectionNotFound is the error for a socket that is not open. The errors that a [Hub] returns
-// match it and name the socket's ID.
+// match it, and name the socket's ID.
 var ErrConnectionNotFound = rpcerror.New("nameko.exceptions.ConnectionNotFound", "connection not found")
 
-// ErrTooManyChannels is the error for a socket that is on as many channels as [Sockets].MaxChannels
-// says.
+// ErrTooManyChannels is the error for a socket that is on [Sockets].MaxChannels channels already.
 var ErrTooManyChannels = rpcerror.New("gomeko.web.TooManyChannels", "the socket is on too many channels")
 
 // errChannelName is the error for a channel whose name is too long.
@@ -73,21 +73,21 @@ func (Hub) Dependency(f *service.Field) (any, error) {
 	if err := errors.Join(f.Tag.Keys(), err); err != nil {
 		return nil, err
 	}
-	if h, ok := f.Value().(Hub); ok && h.set() { // a test's
+	if h, ok := f.Value().(Hub); ok && h.set() { // set by a test
 		return h, nil
 	}
 	h := &shared.hub
 	return Hub{h.subscribe, h.unsubscribe, h.subscriptions, h.broadcast, h.unicast}, nil
 }
 
-// set reports whether a Hub has a function.
+// set reports whether any function of the Hub is set.
 func (h Hub) set() bool {
 	return h.Subscribe != nil || h.Unsubscribe != nil || h.Subscriptions != nil || h.Broadcast != nil || h.Unicast != nil
 }
 
-// A hub has the open sockets of a process and their channels. It implements [Hub].
+// A hub holds the open sockets of a process and their channels. It implements [Hub].
 type hub struct {
-	closed chan struct{} // closed when no further socket is added
+	closed chan struct{} // closed when no further sockets are accepted
 	cfg    Sockets
 	codec  codec.Codec
 	memory memory // of the frames that wait to be sent
@@ -98,8 +98,8 @@ type hub struct {
 	channels map[string]map[*Socket]struct{}
 }
 
-// add adds a socket and has start begin its goroutines, both before close returns. It returns false
-// if the hub is closed.
+// add adds a socket and calls start, which begins its goroutines; both happen before close can
+// return. It returns false if the hub is closed.
 func (h *hub) add(s *Socket, start func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,9 +117,9 @@ func (h *hub) add(s *Socket, start func()) bool {
 func (h *hub) remove(s *Socket) {
 	h.mu.Lock()
 	delete(h.sockets, s.ID)
-	channels := s.channels // nobody else changes them now
+	channels := s.channels // they do not change any more
 	h.mu.Unlock()
-	for part := range slices.Chunk(slices.Collect(maps.Keys(channels)), 100) { // others take the lock in between
+	for part := range slices.Chunk(slices.Collect(maps.Keys(channels)), 100) { // in parts, to release the lock in between
 		h.mu.Lock()
 		for _, channel := range part {
 			h.leave(s, channel)
@@ -128,7 +128,7 @@ func (h *hub) remove(s *Socket) {
 	}
 }
 
-// full reports whether there are as many sockets as there may be.
+// full reports whether the maximum number of sockets is open.
 func (h *hub) full() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -142,7 +142,7 @@ func (h *hub) open() []*Socket {
 	return slices.Collect(maps.Values(h.sockets))
 }
 
-// close makes the hub refuse further sockets, and returns those that are open.
+// close makes the hub refuse further sockets, and returns the open ones.
 func (h *hub) close() []*Socket {
 	h.mu.Lock()
 	select {
@@ -167,7 +167,7 @@ func (h *hub) subscribe(id, channel string) error {
 	return err
 }
 
-// enter adds a subscription. It returns the bucket of the channel, nil if there is no relay.
+// enter adds a subscription. It returns the bucket of the channel, or nil if there is no relay.
 func (h *hub) enter(id, channel string) (*bucket, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -261,7 +261,7 @@ func (h *hub) sendFrame(channel string, text []byte) {
 	}
 }
 
-// send sends an event, whose data is encoded, to the sockets on its channel.
+// send sends an event whose data is already encoded to the sockets on its channel.
 func (h *hub) send(e *event) {
 	h.mu.RLock()
 	on := len(h.channels[e.channel])
@@ -269,12 +269,12 @@ func (h *hub) send(e *event) {
 	if on == 0 {
 		return
 	}
-	if frame, err := eventFrame(h.codec, e.name, json.RawMessage(e.data)); err == nil { // it is valid JSON
+	if frame, err := eventFrame(h.codec, e.name, json.RawMessage(e.data)); err == nil { // the data is valid JSON
 		h.sendFrame(e.channel, frame)
 	}
 }
 
-// resetSockets tells the sockets on channels of these buckets that they may have missed something.
+// resetSockets tells the sockets on channels of these buckets that they may have missed events.
 func (h *hub) resetSockets(buckets map[uint16]bool) {
 	if len(buckets) == 0 {
 		return

@@ -12,14 +12,14 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The formats in which the items of a result are sent one by one.
+// Formats in which the items of a result are sent one by one.
 const (
 	linesType  = "application/x-ndjson"
 	eventsType = "text/event-stream"
 )
 
-// itemsFormat returns the format in which a client wants the items of a result: the first one in
-// its header Accept that there is, "" for a list.
+// itemsFormat returns the format in which a client wants the items of a result: the first known one
+// in its Accept header, or "" for a list.
 func itemsFormat(accept []string) string {
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
@@ -37,8 +37,8 @@ func itemsFormat(accept []string) string {
 	return ""
 }
 
-// sendItems sends the items that a method yields, each when it comes, as fast as the client reads.
-// A client that does not ask for that gets a list.
+// sendItems sends each item when the method yields it, as fast as the client reads. A client that
+// did not ask for one of the formats gets a list.
 func (c *routeCall) sendItems(ctx context.Context, result any) (any, error) {
 	format := itemsFormat(c.r.Header.Values("Accept"))
 	c.writer.Header().Add("Vary", "Accept")
@@ -47,7 +47,7 @@ func (c *routeCall) sendItems(ctx context.Context, result any) (any, error) {
 	}
 	service.Lift(ctx)
 	c.writer.Header().Set("Content-Type", format)
-	c.writer.Header().Set("X-Accel-Buffering", "no") // of a proxy
+	c.writer.Header().Set("X-Accel-Buffering", "no") // tells proxies not to buffer
 	if c.r.Method == http.MethodHead {
 		c.writer.WriteHeader(http.StatusOK)
 		return streamed{}, nil
@@ -64,7 +64,7 @@ func (c *routeCall) sendItems(ctx context.Context, result any) (any, error) {
 	})
 	if format == eventsType {
 		switch {
-		case err == nil: // a browser would connect again when the response ends, unless it closes before
+		case err == nil: // without this event, a browser would reconnect when the response ends
 			err = c.sendItem(format, "end", fmt.Appendf(nil, `{"count":%d}`, count))
 		case count > 0 && ctx.Err() == nil:
 			e := newError(err, c.row.CallID(c.id))
@@ -79,7 +79,7 @@ func (c *routeCall) sendItems(ctx context.Context, result any) (any, error) {
 	return streamed{}, err
 }
 
-// sendItem sends an item, or another event with a name.
+// sendItem sends an item, or another event that has a name.
 func (c *routeCall) sendItem(format, name string, data []byte) error {
 	part := append(data, '\n')
 	if format == eventsType {
@@ -92,7 +92,7 @@ func (c *routeCall) sendItem(format, name string, data []byte) error {
 	return c.writer.FlushError()
 }
 
-// listItems returns the items in a list, which may be as large as half of what may be in flight.
+// listItems returns the items as a list, which may take up to half of [Config].MaxInFlight.
 func (c *routeCall) listItems(ctx context.Context, result any) (any, error) {
 	items, size, limit := []any{}, int64(0), c.server.memory.limit/2
 	err := sequence.Each(result, func(item reflect.Value) error {

@@ -10,30 +10,31 @@ import (
 	"time"
 )
 
-// maxReturn is the longest delay that a reset asks for, so that clients do not return as one.
+// maxReturn is the longest delay that a reset asks for. Resets have random delays, so clients do
+// not all return at once.
 const maxReturn = 5 * time.Second
 
-// A listener is a client of a feed, while its request runs.
+// A listener is a client of a feed while its request runs.
 type listener struct {
 	relay    *relay
 	channels map[string]struct{}
 	buckets  []*bucket
-	ahead    position      // what the client has already, and this process has not received yet
-	wake     chan struct{} // has a token when there is something to take
-	cut      func()        // makes a write that waits for the client fail
-	missed   hold          // the bytes of the events that it gets because it has returned
+	ahead    position      // what the client has received already and this process has not
+	wake     chan struct{} // holds a token when there is something to take
+	cut      func()        // makes a blocked write to the client fail
+	missed   hold          // the bytes of the events that it missed and gets now
 
 	mu sync.Mutex
 
 	events []outgoingEvent
 	size   int
-	gap    bool // a reset is due, after the events
-	slow   bool // the client reads too slowly: nothing is added
+	gap    bool // the client gets a reset after the events
+	slow   bool // the client reads too slowly: no more events are added
 	ended  bool // the process is stopping
 }
 
-// An outgoingEvent is an event that waits to be sent to a client. frame has it as a stream, and is
-// shared.
+// An outgoingEvent is an event that waits to be sent to a client. frame is the event in the format
+// of a stream; listeners share it.
 type outgoingEvent struct {
 	*event
 	frame *frame
@@ -46,8 +47,8 @@ var (
 	errFeedChannel = "a client must not listen to more than %d channels: gomeko.web.feed_max_channels"
 )
 
-// listen adds a listener to channels, which must be closed. A client that returns has an id, and
-// gets what it has missed first, or a reset.
+// listen adds a listener to channels. The caller must close it. A client that returns sends an id,
+// and first gets the events that it has missed, or a reset.
 func (r *relay) listen(ctx context.Context, channels []string, id string, cut func()) (*listener, *Error) {
 	l := &listener{relay: r, channels: map[string]struct{}{}, wake: make(chan struct{}, 1), cut: cut}
 	l.missed = hold{memory: &r.hub.memory, cut: cut}
@@ -91,7 +92,7 @@ func (r *relay) listen(ctx context.Context, channels []string, id string, cut fu
 	return l, nil
 }
 
-// enter counts a listener, unless there are too many.
+// enter counts a listener. It returns an error if there are too many.
 func (r *relay) enter() *Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,9 +128,9 @@ func (l *listener) close() {
 	l.missed.release()
 }
 
-// resume adds what a client that returns with an id has missed, of the channels that it may listen
-// to now. It returns false if that is not known, or too much. It is called with the relay's mu
-// held.
+// resume adds the events that a client has missed since it received the given id, on the channels
+// that it may listen to now. It returns false if these are not known, or are too many. It is called
+// with the relay's mu held.
 func (l *listener) resume(id string) bool {
 	p, err := parsePosition(id)
 	if err != nil {
@@ -139,7 +140,7 @@ func (l *listener) resume(id string) bool {
 	known := false
 	for _, b := range l.buckets {
 		h, had := p[b.bucket]
-		if !had { // of a channel that the client may not have listened to before
+		if !had { // the client may not have listened to the channel before
 			continue
 		}
 		if known = true; !b.bound || !b.covers(h) {
@@ -158,8 +159,8 @@ func (l *listener) resume(id string) bool {
 	return l.addMissed(missed) && known
 }
 
-// addMissed adds events that are kept, unless they are more than a client may leave unread, or
-// there is no memory for them.
+// addMissed adds kept events. It returns false if they exceed the client's queue, or if there is no
+// memory for them.
 func (l *listener) addMissed(missed []*kept) bool {
 	size := 0
 	for _, k := range missed {
@@ -175,8 +176,8 @@ func (l *listener) addMissed(missed []*kept) bool {
 	return true
 }
 
-// position is how far the client will have heard when it has got all that waits. It is called with
-// the relay's mu held.
+// position returns the position of the client when it has received everything that waits for it. It
+// is called with the relay's mu held.
 func (l *listener) position() string {
 	if len(l.buckets) == 1 {
 		return l.buckets[0].position()
@@ -188,7 +189,7 @@ func (l *listener) position() string {
 	return encodePosition(parts...)
 }
 
-// add adds an event. If it does not fit, the client is disconnected, unless it is forced.
+// add adds an event. If the event does not fit, the client is disconnected, unless force is true.
 func (l *listener) add(e outgoingEvent, force bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,7 +211,7 @@ func (l *listener) add(e outgoingEvent, force bool) {
 	l.signal()
 }
 
-// discard drops the events that wait. It is called with mu held.
+// discard drops the waiting events. It is called with mu held.
 func (l *listener) discard() {
 	for _, e := range l.events {
 		e.frame.release()
@@ -218,7 +219,7 @@ func (l *listener) discard() {
 	l.events, l.size = nil, 0
 }
 
-// reset has the client told that it may have missed something.
+// reset makes the client get a reset: it may have missed events.
 func (l *listener) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,7 +227,7 @@ func (l *listener) reset() {
 	l.signal()
 }
 
-// end has the client told that the process is stopping.
+// end tells the client that the process is stopping.
 func (l *listener) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -241,18 +242,18 @@ func (l *listener) signal() {
 	}
 }
 
-// A batch is what waits for a client.
+// A batch is everything that waits for a client.
 type batch struct {
-	events []outgoingEvent // with a user each
-	reset  time.Duration   // after which the client should load the state again; negative if it need not
-	id     string          // its position after the batch
-	slow   bool            // it was disconnected: there is nothing else
+	events []outgoingEvent // the batch is one user of each frame
+	reset  time.Duration   // delay after which the client should reload its state; negative if it need not
+	id     string          // the client's position after the batch
+	slow   bool            // the client was disconnected: the batch is empty
 	ended  bool            // it is the last batch
 }
 
-// take returns what waits for the client.
+// take returns everything that waits for the client.
 func (l *listener) take() batch {
-	l.relay.mu.Lock() // nothing is added meanwhile
+	l.relay.mu.Lock() // nothing is added in the meantime
 	defer l.relay.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -264,10 +265,10 @@ func (l *listener) take() batch {
 	return b
 }
 
-// empty reports whether the client learns nothing from the batch but its position.
+// empty reports whether the batch contains nothing but the client's position.
 func (b *batch) empty() bool { return len(b.events) == 0 && b.reset < 0 && !b.slow && !b.ended }
 
-// release releases the events.
+// release releases the frames of the events.
 func (b *batch) release() {
 	for _, e := range b.events {
 		e.frame.release()

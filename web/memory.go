@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	// uncounted is how many bytes of each request and each response are not counted: about what a
-	// connection takes anyway. So small requests are served while large ones are refused.
+	// uncounted is how many bytes of each request and each response are not counted, about what a
+	// connection takes anyway. This way small requests are still served while large ones are
+	// refused.
 	uncounted = 4 << 10
 
-	// slowAfter is how long a client may take before it is cut off to make room for another.
+	// slowAfter is how long a client may take before it can be cut off to make room for another.
 	slowAfter = 5 * time.Second
 )
 
@@ -24,20 +25,21 @@ type memory struct {
 	mu sync.Mutex
 
 	used int64
-	slow list.List // the holds that wait for their clients, as *hold, oldest first
+	slow list.List // holds that wait for their clients, as *hold, oldest first
 }
 
-// A hold is the bytes that one request, response or frame takes. It is not used concurrently.
+// A hold accounts for the bytes of one request, response or frame. It is not safe for concurrent
+// use.
 type hold struct {
 	memory *memory
-	bytes  int64  // with the uncounted ones
-	cut    func() // makes the read or write that waits for the client fail; nil if none waits
+	bytes  int64  // including the uncounted ones
+	cut    func() // makes a blocked read from or write to the client fail; nil if none blocks
 
-	// These are guarded by the memory.
+	// The memory guards the following fields.
 	counted int64
 	began   time.Time
-	waiting *list.Element // in slow; nil if it is not there
-	gone    bool          // it was cut off
+	waiting *list.Element // its place in slow; nil if it is not in there
+	gone    bool          // the client was cut off
 }
 
 var (
@@ -85,7 +87,7 @@ func (m *memory) full() bool {
 	return m.used >= m.limit
 }
 
-// force adds n bytes to the hold, whether or not there is room.
+// force adds n bytes to the hold even if there is no room for them.
 func (h *hold) force(n int64) {
 	h.memory.mu.Lock()
 	defer h.memory.mu.Unlock()
@@ -95,8 +97,8 @@ func (h *hold) force(n int64) {
 	h.counted += more
 }
 
-// cutSlowest cuts off the client that has taken longest, other than that of h. It returns false if
-// none has taken long. It is called with mu held.
+// cutSlowest cuts off the client that has taken longest, except for that of h. It returns false if
+// no client has taken long enough. It is called with mu held.
 func (m *memory) cutSlowest(h *hold) bool {
 	for e := m.slow.Front(); e != nil; e = e.Next() {
 		slow := e.Value.(*hold)
@@ -116,8 +118,8 @@ func (m *memory) cutSlowest(h *hold) bool {
 	return false
 }
 
-// arrived marks that the hold does not wait for its client any more. It returns an error if the
-// client was cut off.
+// arrived records that the hold no longer waits for its client. It returns an error if the client
+// was cut off.
 func (h *hold) arrived() *Error {
 	if h.bytes > uncounted {
 		h.memory.mu.Lock()
@@ -138,7 +140,7 @@ func (h *hold) cutOff() bool {
 	return h.gone
 }
 
-// leave removes the hold from those that wait. It is called with mu held.
+// leave removes the hold from the waiting ones. It is called with mu held.
 func (h *hold) leave() {
 	if h.waiting != nil {
 		h.memory.slow.Remove(h.waiting)
@@ -146,7 +148,7 @@ func (h *hold) leave() {
 	}
 }
 
-// release returns the bytes.
+// release gives back the hold's bytes.
 func (h *hold) release() {
 	if h.bytes > uncounted {
 		h.memory.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Mount is a field of a service that serves an [http.Handler] on the port of the routes: files,
-// metrics, an application written for net/http. Its tag is a pattern of [http.ServeMux]:
+// A Mount is a field of a service that serves an [http.Handler] on the port of the routes, such as
+// files, metrics, or an application written for net/http. Its tag is a pattern of [http.ServeMux]:
 //
 //	//go:embed static
 //	var static embed.FS
@@ -41,9 +41,10 @@ func (Mount) Dependency(f *service.Field) (any, error) {
 	return m, s.handle(place{service: f.Service, name: f.Name}, f.Tag.Get("web"), m.Handler)
 }
 
-// Handle serves a handler for the requests that match a pattern of [http.ServeMux], on the port of
-// the routes, also in a process without routes. A [service.Extension] calls it, for what belongs to
-// the process and not to one of its services. Its requests are like those of a [Mount].
+// Handle serves the requests that match a pattern of [http.ServeMux] with a handler, on the port of
+// the routes; the process need not have routes. A [service.Extension] calls it for handlers that
+// belong to the process and not to one of its services. As with a [Mount], the requests are not
+// calls.
 func Handle(h *service.Host, pattern string, handler http.Handler) error {
 	if err := checkPattern(pattern); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// An outbox sends the frames of one socket, in order, and closes the socket. Its goroutine runs
-// only while frames wait.
+// An outbox sends the frames of one socket in order, and closes the socket. Its goroutine runs only
+// while frames wait.
 type outbox struct {
 	server *socketServer
 	conn   *websocket.Conn
@@ -22,25 +22,25 @@ type outbox struct {
 
 	frames   []outgoing
 	size     int           // of frames, in bytes
-	room     chan struct{} // closed when a frame was sent; nil if nobody waits
-	writing  bool          // the goroutine runs
+	room     chan struct{} // closed when a frame has been sent; nil if nobody waits
+	writing  bool          // the goroutine is running
 	sending  bool          // a frame is being written
-	calls    int           // requests that run
-	closing  bool          // a close frame is the last one: nothing is added
-	ended    bool          // the connection is lost: nothing is sent
-	draining bool          // no further request is run
-	hangUp   func()        // ends the calls of the socket; nil until serve runs
+	calls    int           // number of running requests
+	closing  bool          // the last frame is a close frame: nothing is added after it
+	ended    bool          // the connection is lost: nothing more is sent
+	draining bool          // no further requests are run
+	hangUp   func()        // cancels the calls of the socket; nil until serve runs
 }
 
-// A frame is one that is being sent, perhaps to many sockets. Its bytes are held once, until the
-// last of them has sent it.
+// A frame is sent to one or more sockets. Its bytes are held once, until the last socket has sent
+// it.
 type frame struct {
 	data  []byte
 	users atomic.Int64
 	hold  hold
 }
 
-// newFrame returns a frame for many sockets, with one user.
+// newFrame returns a frame for several sockets, with one user.
 func (h *hub) newFrame(data []byte) *frame {
 	f := &frame{data: data, hold: hold{memory: &h.memory}}
 	f.users.Store(1)
@@ -48,8 +48,8 @@ func (h *hub) newFrame(data []byte) *frame {
 	return f
 }
 
-// newFrame returns a frame for one socket, with one user. If there is no room for it, it
-// disconnects clients that read slowly, or returns an error.
+// newFrame returns a frame for one socket, with one user. If there is no room for it, newFrame
+// disconnects clients that read slowly or, if there are none, returns an error.
 func (b *outbox) newFrame(data []byte) (*frame, *Error) {
 	m := &b.server.hub.memory
 	f := &frame{data: data, hold: hold{memory: m, cut: func() { _ = b.conn.NetConn().SetWriteDeadline(past) }}}
@@ -63,7 +63,7 @@ func (b *outbox) newFrame(data []byte) (*frame, *Error) {
 
 var errQueued = &Error{Status: http.StatusServiceUnavailable, Message: "too many bytes wait to be sent by websocket: try again"}
 
-// release ends the use by one user.
+// release drops one user of the frame. The last one releases its memory.
 func (f *frame) release() {
 	if f != nil && f.users.Add(-1) == 0 {
 		f.hold.release()
@@ -73,12 +73,12 @@ func (f *frame) release() {
 // An outgoing is a frame that waits to be sent to one socket.
 type outgoing struct {
 	kind    int    // websocket.TextMessage, …
-	frame   *frame // one user of it; nil for a control frame
+	frame   *frame // the outgoing is one of its users; nil for a control frame
 	control []byte // the data of a control frame
 	isEvent bool   // it may be dropped
 }
 
-// frameOverhead is the memory of a waiting frame besides its data.
+// frameOverhead is the memory that a waiting frame takes in addition to its data.
 const frameOverhead = 64
 
 func (o outgoing) data() []byte {
@@ -90,14 +90,15 @@ func (o outgoing) data() []byte {
 func (o outgoing) size() int    { return len(o.data()) + frameOverhead }
 func (o outgoing) isPing() bool { return o.kind == websocket.PingMessage }
 
-// start sets the function that ends the socket's calls.
+// start sets the function that cancels the socket's calls.
 func (b *outbox) start(hangUp func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hangUp = hangUp
 }
 
-// end discards all frames when the connection is closed, and ends the socket's calls.
+// end is called when the connection is closed. It discards all frames and cancels the socket's
+// calls.
 func (b *outbox) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,7 +107,7 @@ func (b *outbox) end() {
 	b.hangUp()
 }
 
-// discard drops the frames that wait. It is called with mu held.
+// discard drops the waiting frames. It is called with mu held.
 func (b *outbox) discard() {
 	for _, o := range b.frames {
 		o.frame.release()
@@ -114,7 +115,7 @@ func (b *outbox) discard() {
 	b.frames, b.size = nil, 0
 }
 
-// beginCall counts a request that is about to run. It returns false if none may run any more.
+// beginCall counts a request that is about to run. It returns false if no more requests may run.
 func (b *outbox) beginCall() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,7 +126,7 @@ func (b *outbox) beginCall() bool {
 	return true
 }
 
-// endCall is called when a request is answered.
+// endCall is called when a request has been answered.
 func (b *outbox) endCall() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,7 +134,7 @@ func (b *outbox) endCall() {
 	b.closeDrained()
 }
 
-// drain refuses further requests, and closes the socket when the running ones are answered.
+// drain refuses further requests, and closes the socket when the running ones have been answered.
 func (b *outbox) drain() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,14 +142,15 @@ func (b *outbox) drain() {
 	b.closeDrained()
 }
 
-// closeDrained closes a draining socket without calls. It is called with mu held.
+// closeDrained closes the socket if it is draining and no calls are running. It is called with mu
+// held.
 func (b *outbox) closeDrained() {
 	if b.draining && b.calls == 0 {
 		b.addClose(websocket.CloseGoingAway, "the service is stopping")
 	}
 }
 
-// close closes the socket after the frames that wait.
+// close closes the socket after the waiting frames have been sent.
 func (b *outbox) close(code int, why string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,7 +178,7 @@ func (b *outbox) sendEvent(f *frame) bool {
 	for b.server.cfg.DropEvents && !b.fits(o) {
 		oldest := slices.IndexFunc(b.frames, func(o outgoing) bool { return o.isEvent })
 		if oldest < 0 {
-			return true // only results wait: the event itself is dropped
+			return true // only results wait: this event is dropped
 		}
 		b.size -= b.frames[oldest].size()
 		b.frames[oldest].frame.release()
@@ -192,7 +194,7 @@ func (b *outbox) sendEvent(f *frame) bool {
 	return false
 }
 
-// sendResult adds the answer to a request, and waits for room until ctx ends.
+// sendResult adds the answer to a request. It waits for room until ctx ends.
 func (b *outbox) sendResult(ctx context.Context, f *frame) {
 	defer f.release()
 	o := outgoing{kind: websocket.TextMessage, frame: f}
@@ -218,7 +220,7 @@ func (b *outbox) sendResult(ctx context.Context, f *frame) {
 	}
 }
 
-// ping adds a ping, unless one waits already.
+// ping adds a ping, unless one is already waiting.
 func (b *outbox) ping() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,7 +229,8 @@ func (b *outbox) ping() {
 	}
 }
 
-// fits reports whether there is room for a frame. It fits if no other is waiting or being written.
+// fits reports whether there is room for a frame. A frame of any size fits if no other is waiting
+// or being written.
 func (b *outbox) fits(o outgoing) bool {
 	if len(b.frames) == 0 && !b.sending {
 		return true
@@ -238,8 +241,8 @@ func (b *outbox) fits(o outgoing) bool {
 	return len(b.frames) == 0 || b.size+o.size() <= b.server.cfg.Queue
 }
 
-// add adds a frame and starts the goroutine. It is called with mu held, while the goroutine of
-// serve runs.
+// add adds a frame and starts the goroutine if it is not running. It is called with mu held, while
+// the goroutine of serve runs.
 func (b *outbox) add(o outgoing) {
 	if o.frame != nil {
 		o.frame.users.Add(1)
@@ -252,7 +255,7 @@ func (b *outbox) add(o outgoing) {
 	}
 }
 
-// write sends frames until none waits.
+// write sends frames until none are waiting.
 func (b *outbox) write(context.Context) {
 	for {
 		o, ok := b.next()
@@ -263,7 +266,7 @@ func (b *outbox) write(context.Context) {
 		err := b.conn.WriteMessage(o.kind, o.data())
 		o.frame.release()
 		if err != nil {
-			b.conn.Close() // serve's read returns, and so do the calls
+			b.conn.Close() // serve's read returns, and the calls end
 			b.cut()
 		}
 		if o.kind == websocket.CloseMessage {
@@ -272,7 +275,7 @@ func (b *outbox) write(context.Context) {
 	}
 }
 
-// next removes the next frame. It returns false if none waits.
+// next removes the next frame. It returns false if none is waiting.
 func (b *outbox) next() (o outgoing, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -293,7 +296,8 @@ func (b *outbox) next() (o outgoing, ok bool) {
 	return o, true
 }
 
-// cut ends the calls of a socket after a failed write. serve may be waiting for one of them.
+// cut cancels the calls of a socket after a failed write, because serve may be waiting for one of
+// them.
 func (b *outbox) cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -303,7 +307,8 @@ func (b *outbox) cut() {
 	}
 }
 
-// extend moves the read deadline, unless the socket is closing and has its last one.
+// extend moves the read deadline, unless the socket is closing: then its last deadline is set
+// already.
 func (b *outbox) extend(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

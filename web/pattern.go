@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// checkPattern returns a mistake in a pattern itself.
+// checkPattern returns an error for a mistake in the pattern itself.
 func checkPattern(pattern string) (err error) {
 	if strings.TrimSpace(pattern) == "" {
 		return errors.New(`has no pattern: write method and path, as in web:"GET /orders/{id}"`)
 	}
 	method, path, ok := strings.Cut(pattern, " ")
-	if ok && strings.ContainsAny(method, ",|") { // Nameko takes a list
+	if ok && strings.ContainsAny(method, ",|") { // Nameko accepts a list of methods
 		return fmt.Errorf(`the pattern %q has several HTTP methods: write a row for each, with the key method, as in web:"PUT %s" method:"…"`, pattern, path)
 	}
 	if ok && method != strings.ToUpper(method) {
@@ -32,11 +32,11 @@ func checkPattern(pattern string) (err error) {
 	return nil
 }
 
-// A dialect is how other routers write a wildcard. To http.ServeMux most of them are literal text,
-// so that such a route would be called by nobody.
+// A dialect is the syntax of wildcards in another router. To http.ServeMux most of them are literal
+// text, so such a route would never match a real request.
 type dialect struct {
 	written *regexp.Regexp
-	here    string // with the groups of written
+	here    string // the pattern of ServeMux, with the groups of written
 }
 
 var dialects = []dialect{
@@ -50,7 +50,7 @@ var dialects = []dialect{
 	{regexp.MustCompile(`/\*{1,2}$`), "/{path...}"},                                 // echo, chi: /*
 }
 
-// translated returns a pattern with its wildcards as http.ServeMux has them.
+// translated returns a pattern with its wildcards in the syntax of http.ServeMux.
 func translated(pattern string) string {
 	for _, d := range dialects {
 		pattern = d.written.ReplaceAllString(pattern, d.here)

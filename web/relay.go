@@ -19,54 +19,55 @@ import (
 
 const (
 	// linger is how long the messages of a bucket are still received and kept after its last
-	// listener has left: one that polls is away between two polls.
+	// listener has left. A polling client is away between two polls.
 	linger = time.Minute
 
-	// bindTimeout limits how long a new listener waits until the process receives what other
-	// processes send.
+	// bindTimeout limits how long a new listener waits until the process receives messages from
+	// other processes.
 	bindTimeout = 5 * time.Second
 )
 
-// A relay numbers the events of a hub, keeps the latest ones for the clients of feeds that return,
-// and exchanges them with the hubs of other processes. A hub has one if there are feeds, or
+// A relay numbers the events of a hub, keeps the latest ones for returning clients of feeds, and
+// exchanges events with the hubs of other processes. A hub has a relay if there are feeds or
 // [Config].Hub is "fleet". It implements [Peer].
 //
-// Channels are spread over buckets by a hash of their names: the sequences of messages count, and
-// the process listens, by bucket.
+// Channels are spread over buckets by a hash of their names. Each bucket has its own sequences of
+// messages, and the process listens to whole buckets.
 type relay struct {
 	hub       *hub
 	cfg       Feeds
 	log       *slog.Logger
 	self      origin
 	topic     string
-	serves    bool      // there are websockets or feeds
+	serves    bool      // the process has websockets or feeds
 	backplane Backplane // nil if there are no other processes
 
 	mu sync.Mutex
 
-	away    bool              // the connection to the others is lost
-	seqs    map[uint16]uint64 // the last of the hub's own messages, by bucket
+	away    bool              // the connection to the other processes is lost
+	seqs    map[uint16]uint64 // the sequence of the hub's last message, by bucket
 	buckets map[uint16]*bucket
 	feeds   map[string]map[*listener]struct{} // by channel
-	open    int                               // listeners of feeds
-	closed  bool                              // no further listener is added
+	open    int                               // number of listeners of feeds
+	closed  bool                              // no further listeners are added
 	windows windows
-	asks    map[string]chan Message // that wait for their answer, by ID
+	asks    map[string]chan Message // by the ID of the question
 }
 
-// A bucket is one that has listeners, or had some lately.
+// A bucket is kept while it has listeners, and for a while after the last one has left.
 type bucket struct {
-	window // since the process listens
+	window // messages since the process began to listen
 	topic  string
 
 	listeners int           // websockets and feeds, by channel
-	idle      *time.Timer   // forgets it; nil while there are listeners
-	bound     bool          // the process receives what the others send
-	ready     chan struct{} // closed when it is bound
-	missed    bool          // listeners may have missed something since it was bound last
+	idle      *time.Timer   // removes the bucket; nil while there are listeners
+	bound     bool          // the process receives messages from other processes
+	ready     chan struct{} // closed when bound becomes true
+	missed    bool          // listeners may have missed something since the process last stopped listening
 }
 
-// newRelay returns the relay of a hub, joined with those of other processes if join is not nil.
+// newRelay returns the relay of a hub. If join is not nil, it connects the relay to those of other
+// processes.
 func newRelay(h *service.Host, hub *hub, cfg Feeds, join Fleet) (*relay, error) {
 	r := &relay{
 		hub: hub, cfg: cfg, log: h.Logger(),
@@ -92,7 +93,7 @@ func bucketOf(channel string) uint16 {
 	return binary.BigEndian.Uint16(sum[:]) >> 4
 }
 
-// TopicOf returns the topic of the messages of a channel. docs/wire/hub.md describes it.
+// TopicOf returns the topic of the messages on a channel. docs/wire/hub.md describes it.
 func TopicOf(channel string) string { return strconv.Itoa(int(bucketOf(channel))) }
 
 // processTopic returns the topic of the process whose sockets have IDs with this prefix.
@@ -101,7 +102,7 @@ func processTopic(prefix []byte) string { return "p." + hex.EncodeToString(prefi
 // Topic implements [Peer].
 func (r *relay) Topic() (topic string, always bool) { return r.topic, r.serves }
 
-// join counts a listener to a channel, and returns the bucket.
+// join counts a listener to a channel and returns the channel's bucket.
 func (r *relay) join(channel string) *bucket {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,7 +135,7 @@ func (r *relay) leave(channel string) {
 	}
 }
 
-// forget ends a bucket that has no listeners.
+// forget removes a bucket that has no listeners.
 func (r *relay) forget(b *bucket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,8 +149,9 @@ func (r *relay) forget(b *bucket) {
 	}
 }
 
-// await waits until the process receives what others send to a bucket. It gives up when ctx ends,
-// or if the connection is lost: listeners get a reset when it is back.
+// await waits until the process receives messages of a bucket from other processes. It gives up
+// when ctx ends or while the connection is lost; listeners then get a reset once the process
+// listens.
 func (r *relay) await(ctx context.Context, b *bucket) {
 	r.mu.Lock()
 	ready, away := b.ready, r.away
@@ -166,22 +168,22 @@ func (r *relay) await(ctx context.Context, b *bucket) {
 	b.missed = b.missed || !b.bound
 }
 
-// bind is called when the process listens to a bucket. It begins a window, with the mark by which
-// other windows, and clients, know that. It is called with mu held.
+// bind is called when the process listens to a bucket. It begins a new window with a mark, by which
+// other windows and clients can tell. It is called with mu held.
 func (r *relay) bind(b *bucket) {
 	b.clear()
 	if !b.bound {
 		b.bound = true
 		close(b.ready)
 	}
-	// What the hub has sent before may still wait for the connection, so that clients elsewhere
-	// lack it.
+	// Messages that the hub sent before may still wait for the connection, so clients of other
+	// processes may lack them.
 	b.progress(r.self, r.seqs[b.bucket]+1).lost = r.seqs[b.bucket]
 	r.mark(b.bucket, 0)
 }
 
-// mark sends a mark to the other hubs, which says from which sequence on messages may be lost; 0 is
-// none. It is called with mu held.
+// mark sends a mark to the other hubs. gap is the first sequence whose messages may be lost; 0
+// means none. It is called with mu held.
 func (r *relay) mark(n uint16, gap uint64) {
 	r.seqs[n]++
 	if b := r.buckets[n]; b != nil && b.bound {
@@ -191,13 +193,13 @@ func (r *relay) mark(n uint16, gap uint64) {
 		}
 	}
 	if r.backplane != nil {
-		_ = r.backplane.Publish(Message{ // what is not sent is told to Unsent
+		_ = r.backplane.Publish(Message{ // Unsent is called if it cannot be sent
 			Topic: strconv.Itoa(int(n)), Kind: "mark", Origin: string(r.self[:]), Seq: r.seqs[n], Gap: gap,
 		})
 	}
 }
 
-// broadcast sends an event to the clients of this process, and then to the other hubs.
+// broadcast sends an event to the clients of this process and then to the other hubs.
 func (r *relay) broadcast(ctx context.Context, channel, name string, data any) error {
 	what := func(err error) error { return fmt.Errorf("event %s on channel %s: %w", name, channel, err) }
 	text, err := encodeData(r.hub.codec, data)
@@ -229,7 +231,7 @@ func (r *relay) broadcast(ctx context.Context, channel, name string, data any) e
 }
 
 // encodeData encodes the data of an event. It runs code of the data, such as MarshalJSON, and
-// returns a panic there as an error.
+// returns a panic in that code as an error.
 func encodeData(c codec.Codec, data any) (text []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -239,7 +241,7 @@ func encodeData(c codec.Codec, data any) (text []byte, err error) {
 	return c.Encode(data)
 }
 
-// deliver keeps a message, and sends an event to the feeds. It is called with mu held.
+// deliver keeps a message, and sends it to the feeds if it is an event. It is called with mu held.
 func (r *relay) deliver(n uint16, from origin, seq uint64, e *event) {
 	b := r.buckets[n]
 	if b == nil {
@@ -286,7 +288,7 @@ func (r *relay) Received(m Message) {
 	}
 }
 
-// echo takes a message of the hub itself, which its clients have already.
+// echo handles a message of this hub that has come back; its clients already have it.
 func (r *relay) echo(m Message) {
 	n, err := strconv.ParseUint(m.Topic, 10, 12)
 	r.mu.Lock()
@@ -296,7 +298,8 @@ func (r *relay) echo(m Message) {
 	}
 }
 
-// check returns what is wrong with an event or a mark that another hub, or somebody else, has sent.
+// check returns an error if an event or a mark from outside is invalid. Any client of the broker
+// could have sent it.
 func (m *Message) check() error {
 	switch n, err := strconv.ParseUint(m.Topic, 10, 12); {
 	case err != nil:
@@ -313,7 +316,7 @@ func (m *Message) check() error {
 	return nil
 }
 
-// receive takes an event or a mark of another hub.
+// receive handles an event or a mark of another hub.
 func (r *relay) receive(m Message) {
 	n, _ := strconv.ParseUint(m.Topic, 10, 12)
 	from, e := origin([]byte(m.Origin)), (*event)(nil)
@@ -329,7 +332,7 @@ func (r *relay) receive(m Message) {
 	missed := false
 	if b.bound {
 		p := b.origins[from]
-		if p != nil && m.Seq <= p.last { // sent again
+		if p != nil && m.Seq <= p.last { // a duplicate
 			r.mu.Unlock()
 			return
 		}
@@ -347,7 +350,7 @@ func (r *relay) receive(m Message) {
 	}
 }
 
-// reset tells the feeds of a bucket that they may have missed something. It is called with mu held.
+// reset tells the feeds of a bucket that they may have missed events. It is called with mu held.
 func (r *relay) reset(b *bucket) {
 	for channel, feeds := range r.feeds {
 		if bucketOf(channel) == b.bucket {
@@ -391,8 +394,7 @@ func (r *relay) Lost() {
 	}
 }
 
-// Unsent implements [Peer]: a mark tells the others of the gap, unless it turns out that there is
-// none.
+// Unsent implements [Peer]. It sends a mark that tells the other hubs of the possible gap.
 func (r *relay) Unsent(topic string, since uint64) {
 	n, err := strconv.ParseUint(topic, 10, 12)
 	if err != nil {

@@ -14,16 +14,17 @@ import (
 )
 
 // A Response is a method's result with a status and headers. Header may set the Content-Type;
-// without one it follows from Body, as if Body were the result.
+// otherwise it depends on Body, as if Body were the result.
 type Response struct {
-	Status int // from 200 to 599; 0 is 200
+	Status int // from 200 to 599; 0 means 200
 	Header http.Header
-	Body   any // whatever a method may return: string, []byte, io.Reader or a JSON value; nil is no body
+	Body   any // whatever a method may return: string, []byte, io.Reader or a JSON value; nil means no body
 }
 
 const textType = "text/plain; charset=utf-8"
 
-// contentTypes are the usual values of the header Content-Type. They are shared, and never changed.
+// contentTypes holds the usual values of the Content-Type header. They are shared and must not be
+// changed.
 var contentTypes = map[string][]string{
 	textType:                   {textType},
 	"application/json":         {"application/json"},
@@ -36,11 +37,11 @@ type encodedResponse struct {
 	header      http.Header // the method's
 	contentType string      // if header has none; "" for none
 	body        []byte
-	stream      io.Reader // in place of body
+	stream      io.Reader // replaces body
 }
 
-// encodeResponse encodes a method's result, with c if it is not text, bytes or a stream. It runs
-// the result's own code, such as MarshalJSON.
+// encodeResponse encodes a method's result. It uses c for results that are not text, bytes or a
+// stream. It runs code of the result, such as MarshalJSON.
 func encodeResponse(c codec.Codec, result any) (e encodedResponse, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,9 +96,9 @@ func (e *encodedResponse) send(w http.ResponseWriter, r *http.Request) {
 	send(w, r, e.status, e.body)
 }
 
-// sendStream writes a response that is a stream, and flushes each part that the reader returns. A
-// reader with a method Close is closed at the end, or when ctx ends, so that a blocked Read
-// returns.
+// sendStream writes a response that is a stream, and flushes each part that the reader returns. If
+// the reader has a method Close, it is called at the end, and also when ctx ends, to unblock a
+// Read.
 func (e *encodedResponse) sendStream(ctx context.Context, g *guardedWriter, r *http.Request) error {
 	if c, ok := e.stream.(io.Closer); ok {
 		stop := context.AfterFunc(ctx, func() { c.Close() })
@@ -142,7 +143,7 @@ func (e *encodedResponse) setHeader(h http.Header) {
 	}
 }
 
-// send writes a status and a whole body. The headers of w are set already.
+// send writes a status and a complete body. The headers of w must be set already.
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	if !bodyless(status) {
 		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A responseWriter is the http.ResponseWriter of one request below the middleware. It records what
-// the access log shows, limits the time that the client takes to receive each part, and withholds
-// the mux's own 404 and 405.
+// A responseWriter is the http.ResponseWriter of one request, inside the middleware. It records
+// what the access log shows, limits the time that the client takes to receive each part, and holds
+// back the 404 and 405 responses of the mux.
 type responseWriter struct {
 	http.ResponseWriter
 	server *server // nil if a middleware has wrapped the server's own responseWriter
@@ -19,9 +19,9 @@ type responseWriter struct {
 	status   int   // 0 until the header is written
 	bytes    int64 // of the body
 	id       [1]string
-	inMux    bool   // the mux has not found a handler yet: a 404 or 405 is its own
-	refused  int    // the mux's 404 or 405, which [server.route] writes in its place
-	pattern  string // of the handler that the mux has found
+	inMux    bool   // the mux has not found a handler yet: a 404 or 405 is its own response
+	refused  int    // the mux's 404 or 405, for which dispatch writes another response
+	pattern  string // the pattern that the mux matched
 	extended time.Time
 }
 
@@ -52,7 +52,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteString implements [io.StringWriter], without a copy of the text.
+// WriteString implements [io.StringWriter]. It does not copy the text.
 func (w *responseWriter) WriteString(text string) (int, error) {
 	if w.refused != 0 {
 		return len(text), nil
@@ -67,7 +67,7 @@ func (w *responseWriter) WriteString(text string) (int, error) {
 // Flush implements [http.Flusher].
 func (w *responseWriter) Flush() { _ = w.FlushError() }
 
-// FlushError is what [http.ResponseController] calls.
+// FlushError implements the optional method of [http.ResponseController].
 func (w *responseWriter) FlushError() error {
 	w.begin()
 	defer w.pause()
@@ -83,10 +83,10 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffer, err
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap lets [http.ResponseController] find the underlying writer.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// begin is called before something is sent.
+// begin is called before anything is sent.
 func (w *responseWriter) begin() {
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -94,7 +94,7 @@ func (w *responseWriter) begin() {
 	w.extend()
 }
 
-// extend moves the write deadline. It does not do so for every byte.
+// extend moves the write deadline. To save system calls, it does not do so for every write.
 func (w *responseWriter) extend() {
 	if w.server == nil {
 		return
@@ -102,13 +102,13 @@ func (w *responseWriter) extend() {
 	limit := w.server.cfg.WriteTimeout
 	if now := time.Now(); now.Sub(w.extended) > limit/8 {
 		w.extended = now
-		// The connections of a Listen may not support deadlines.
+		// Connections of a custom listener may not support deadlines.
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(now.Add(limit))
 	}
 }
 
-// pause removes the write deadline for HTTP/2 until more is written. HTTP/2 resets an idle stream
-// at the deadline; HTTP/1 only ends a write.
+// pause removes the write deadline of an HTTP/2 request until more is written, because HTTP/2
+// resets an idle stream at the deadline; with HTTP/1 only a write fails.
 func (w *responseWriter) pause() {
 	if w.http2 && w.server != nil {
 		w.extended = time.Time{}
@@ -116,7 +116,7 @@ func (w *responseWriter) pause() {
 	}
 }
 
-// end limits the time to send what is buffered when the handler has returned.
+// end limits the time to send what is still buffered when the handler has returned.
 func (w *responseWriter) end() {
 	if w.http2 {
 		w.extend()

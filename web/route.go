@@ -19,9 +19,9 @@ import (
 //
 //	ShowOrder web.Route `web:"GET /orders/{id}"`
 //
-// The package's documentation describes the parameters and results that a method may have. The tag
-// key name is the method's name in call ids; the default is the method's name in snake case, as
-// Nameko has it: orders.show_order.<uuid>.
+// The package documentation describes the parameters and results that a method may have. The tag
+// key name sets the method's name in call ids; the default is the method's name in snake case, as
+// in Nameko: orders.show_order.<uuid>.
 type Route struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -61,13 +61,14 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.respond(w, result.value, result.err)
 }
 
-// A callResult is what a call has returned.
+// A callResult is what a call returned.
 type callResult struct {
 	value any
 	err   error
 }
 
-// call makes the call for a request. If there is none it answers the request, and ok is false.
+// call makes the call for a request. If the request is refused, it answers the request, and ok is
+// false.
 func (rt *route) call(w http.ResponseWriter, r *http.Request) (c *routeCall, result callResult, ok bool) {
 	if why := rt.row.Unavailable(); why != nil {
 		rt.refuse(w, r, unavailable(why))
@@ -75,7 +76,7 @@ func (rt *route) call(w http.ResponseWriter, r *http.Request) (c *routeCall, res
 	}
 	c = &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
 	c.hold.memory = &rt.server.memory
-	defer c.hold.release() // of the arguments
+	defer c.hold.release() // for the arguments
 	if rt.binding.fromBody > 0 {
 		c.hold.cut = func() { _ = http.NewResponseController(w).SetReadDeadline(past) }
 	}
@@ -110,7 +111,7 @@ func (rt *route) call(w http.ResponseWriter, r *http.Request) (c *routeCall, res
 	return c, result, true
 }
 
-// refuse answers a request that is not a call of the row.
+// refuse answers a request for which no call is made.
 func (rt *route) refuse(w http.ResponseWriter, r *http.Request, why *Error) {
 	rt.row.Host.Observers().Refused(r.Context(), rt.row, r.Header, why)
 	rt.fail(w, r, why)
@@ -122,10 +123,10 @@ type routeCall struct {
 	r      *http.Request
 	id     string // the last part of the call's id
 	writer guardedWriter
-	hold   hold // first of the arguments, then of the response
+	hold   hold // for the arguments, then for the response
 }
 
-// leading returns the parameters that a method takes of the request itself: the request with the
+// leading returns the parameters that a method takes from the request itself: the request with the
 // call's context, and the writer.
 func (c *routeCall) leading() []any {
 	if !c.binding.takesWriter {
@@ -140,11 +141,11 @@ func (c *routeCall) leading() []any {
 // past is a deadline that makes a read or write fail at once.
 var past = time.Unix(1, 0)
 
-// streamed is the result of a call whose stream has been sent.
+// streamed is the result of a call whose stream has already been sent.
 type streamed struct{}
 
-// sendStream sends a result that is a stream, while the call's dependencies are open. It returns
-// other results unchanged.
+// sendStream sends a result that is a stream while the call's dependencies are still open. It
+// returns other results unchanged.
 func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 	if sequence.Item(reflect.TypeOf(result)) != nil {
 		return c.sendItems(ctx, result)
@@ -160,7 +161,7 @@ func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 	return streamed{}, err
 }
 
-// errDisconnected is why the calls of requests are cancelled.
+// errDisconnected is the cause of cancelled requests.
 var errDisconnected = errors.New("the client disconnected")
 
 var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not arrive in time"}
@@ -171,9 +172,9 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	_, sent := result.(streamed)
 	switch {
 	case err != nil && begun:
-		panic(http.ErrAbortHandler) // cut the response off, so that the client does not take it for complete
+		panic(http.ErrAbortHandler) // cut the response off, so the client does not take it for complete
 	case err != nil && c.r.Context().Err() != nil:
-		c.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
+		c.fail(w, c.r, errLate) // the only client that can still read it is one whose body was too slow
 		return
 	case err != nil:
 		c.failCall(w, newError(err, c.row.CallID(c.id)))
@@ -193,7 +194,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	}
 	if len(e.body) > uncounted {
 		c.hold.cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(past) }
-		if full := c.hold.take(min(int64(len(e.body)), c.server.memory.limit/2)); full != nil { // a larger one is sent, too
+		if full := c.hold.take(min(int64(len(e.body)), c.server.memory.limit/2)); full != nil { // larger responses are sent, too
 			c.fail(w, c.r, full)
 			return
 		}
@@ -212,13 +213,13 @@ func (c *routeCall) failCall(w http.ResponseWriter, e *Error) {
 		c.failLine(w, c.r, e)
 		return
 	}
-	invalid := *e // which may be the method's
+	invalid := *e // a copy, because it may be the method's
 	invalid.Faults = faults
 	c.fail(w, c.r, &invalid)
 }
 
-// An admission limits the requests of a service that run or wait for a worker: each holds its
-// arguments in memory.
+// An admission limits the requests of a service that run or wait for a worker, because each of them
+// holds its arguments in memory.
 type admission struct {
 	limit int64
 	count atomic.Int64
@@ -226,8 +227,7 @@ type admission struct {
 
 var errBusy = &Error{Status: http.StatusServiceUnavailable, Message: "too many requests are waiting: try again"}
 
-// admission returns the admission of a service. It is called while the application is
-// made.
+// admission returns the admission of a service. It is called while the application is built.
 func (s *server) admission(service string) *admission {
 	a := s.admissions[service]
 	if a == nil {
@@ -247,5 +247,5 @@ func (a *admission) enter() bool {
 	return false
 }
 
-// leave is called when the request's call is over.
+// leave is called when the request's call has ended.
 func (a *admission) leave() { a.count.Add(-1) }

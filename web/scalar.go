@@ -12,8 +12,8 @@ import (
 
 var errUTF8 = errors.New("is not UTF-8")
 
-// A parser parses a text into dst. Its error says what is wrong with the text, such as: "x" is not
-// a number.
+// A parser parses a text into dst. Its error says what is wrong with the text, for example: "x" is
+// not a number.
 type parser func(text string, dst reflect.Value) error
 
 // parserOf returns the parser for values of t, or nil if a text cannot be parsed into one.
@@ -58,7 +58,7 @@ func parseString(text string, dst reflect.Value) error {
 	return nil
 }
 
-// parseBool accepts on too, which is what the checkbox of a form sends.
+// parseBool also accepts on, which the checkbox of a form sends.
 func parseBool(text string, dst reflect.Value) error {
 	if text == "on" {
 		dst.SetBool(true)
@@ -100,7 +100,7 @@ func wholeError(text string, dst reflect.Value, err error) error {
 	return fmt.Errorf("%q is not a whole number", text)
 }
 
-// parseFloat accepts the numbers of JSON.
+// parseFloat accepts numbers in JSON's syntax.
 func parseFloat(text string, dst reflect.Value) error {
 	n, err := strconv.ParseFloat(text, dst.Type().Bits())
 	switch {

@@ -21,8 +21,8 @@ import (
 )
 
 // A server is the HTTP server of a process. All routes, mounts and websockets share it. It is the
-// Entrypoint of the routes, so that it begins to listen after their dependencies have started, and
-// stops before the workers do.
+// Entrypoint of the routes, so it begins to listen after their dependencies have started, and stops
+// before the workers do.
 type server struct {
 	cfg        Config
 	hooks      Hooks
@@ -33,7 +33,7 @@ type server struct {
 	host       *service.Host
 	places     map[string]place      // by pattern
 	admissions map[string]*admission // by service
-	forward    *front                // has all requests in place of the mux; nil if there is none
+	forward    *front                // gets all requests instead of the mux; nil if none
 	errors     map[errorsOf]errorWriter
 	memory     memory
 
@@ -88,22 +88,22 @@ func newServer(h *service.Host) (*server, error) {
 	return s, nil
 }
 
-// A place is the row or the field that has a pattern.
+// A place is the row or field to which a pattern belongs.
 type place struct {
 	service, name string
 	row           *service.Row // nil for a field
 }
 
 // handle registers h for the requests that match the pattern of a row or a field. It is called
-// while the application is made. The error is a mistake in the pattern.
+// while the application is built. It returns an error if the pattern is wrong.
 func (s *server) handle(at place, pattern string, h http.Handler) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // the mux reports mistakes by panics
+		if p := recover(); p != nil { // the mux reports mistakes by panicking
 			err = s.patternError(pattern, fmt.Sprint(p))
 		}
 	}()
 	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := w.(*responseWriter) // see dispatch
+		x := w.(*responseWriter) // dispatch passes this type
 		x.inMux, x.pattern = false, pattern
 		h.ServeHTTP(w, r)
 	}))
@@ -111,7 +111,7 @@ func (s *server) handle(at place, pattern string, h http.Handler) (err error) {
 	return nil
 }
 
-// patternError returns the mistake in a pattern for which the mux panicked with this message.
+// patternError returns an error for the pattern for which the mux panicked with this message.
 func (s *server) patternError(pattern, message string) error {
 	for other, at := range s.places {
 		if strings.Contains(message, "conflicts with pattern "+strconv.Quote(other)) {
@@ -162,8 +162,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	returned = true
 }
 
-// exited answers a request whose handler has panicked with p or, if that is nil, has ended its
-// goroutine. net/http logs the first and is silent about the second.
+// exited answers a request whose handler has panicked with p or, if p is nil, has ended its
+// goroutine. net/http logs a panic, but not the end of a goroutine.
 func (s *server) exited(x *responseWriter, r *http.Request, p any) {
 	if p != nil {
 		panic(p)
@@ -175,7 +175,7 @@ func (s *server) exited(x *responseWriter, r *http.Request, p any) {
 	}
 }
 
-// requestID returns the id that the client sent, if it is short and plain, or a new one.
+// requestID returns the id that the client sent if it is short and plain, and otherwise a new one.
 func requestID(r *http.Request) string {
 	if given := r.Header["X-Request-Id"]; len(given) == 1 && 0 < len(given[0]) && len(given[0]) <= 128 {
 		plain := func(c rune) bool {
@@ -189,7 +189,7 @@ func requestID(r *http.Request) string {
 }
 
 // ServeReady is a [service.Extension] that opens the server if [Config].ReadyPath or LivePath is
-// set, also in a process without routes. Package runner configures it.
+// set, even if the process has no routes. Package runner configures it.
 func ServeReady(h *service.Host) error {
 	if cfg, _ := service.Lookup[Config](h); cfg.ReadyPath == "" && cfg.LivePath == "" {
 		return nil
@@ -198,8 +198,8 @@ func ServeReady(h *service.Host) error {
 	return err
 }
 
-// answerHealth answers a health check with the state, or with why the process is not in it: a line
-// of text, or JSON if the client prefers that.
+// answerHealth answers a health check with state or, if why is not nil, with the reason why the
+// process is not in that state. It sends a line of text, or JSON if the client prefers that.
 func answerHealth(w http.ResponseWriter, r *http.Request, state string, why error) {
 	asJSON := prefersJSON(r, false)
 	switch {
@@ -217,11 +217,11 @@ func answerHealth(w http.ResponseWriter, r *http.Request, state string, why erro
 	}
 }
 
-// dispatch has the mux call the handler for the request. If there is none, it answers in place of
-// the mux.
+// dispatch calls the mux's handler for the request. If there is none, it answers instead of the
+// mux.
 func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	x, ok := w.(*responseWriter)
-	if !ok { // a middleware has wrapped it
+	if !ok { // a middleware has wrapped the writer
 		x = &responseWriter{ResponseWriter: w}
 	}
 	if s.forward != nil {
@@ -249,25 +249,25 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Setup opens the listener, so that an address that is in use is reported before anything runs.
-// Clients wait until Start.
+// Setup opens the listener, so that an address in use is reported before anything runs. Clients
+// that connect wait until Start.
 func (s *server) Setup(ctx context.Context) (err error) {
 	s.listener, err = s.cfg.listen(ctx)
 	return err
 }
 
-// onLoopback reports whether the server listens on loopback only.
+// onLoopback reports whether the server listens only on loopback.
 func (s *server) onLoopback() bool {
 	at, ok := s.listener.Addr().(*net.TCPAddr)
 	return ok && at.IP.IsLoopback()
 }
 
-// Start begins to answer requests.
+// Start begins to serve requests.
 func (s *server) Start(context.Context) error {
-	s.http.BaseContext = func(net.Listener) context.Context { return s.host.Context() } // requests end with it
+	s.http.BaseContext = func(net.Listener) context.Context { return s.host.Context() } // cancelled when the host's context is
 	s.serving.Store(true)
-	// close waits for this goroutine. It is not started with Go: a server of mounts alone is
-	// stopped only after the goroutines of Go have ended.
+	// close waits for this goroutine. It is not started with Host.Go, because a server that only
+	// has mounts is stopped after the goroutines of Go have ended.
 	go func() {
 		defer close(s.served)
 		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -285,7 +285,7 @@ func (s *server) serve() error {
 	return s.http.Serve(s.listener)
 }
 
-// Stop refuses further requests after the drain delay, and returns when the running ones are
+// Stop refuses further requests after the drain delay, and returns when the running ones have been
 // answered.
 func (s *server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
@@ -296,8 +296,8 @@ func (s *server) Stop(ctx context.Context) error {
 		case <-s.killed:
 		}
 	}
-	// Shutdown drops connections whose first request it has not handled yet: those that are being
-	// accepted, and those from which it reads.
+	// Shutdown drops connections whose first request it has not begun to handle: those that are
+	// being accepted, and those that it is reading from.
 	s.close()
 	if s.drain != nil {
 		s.drain()
@@ -317,7 +317,7 @@ func (s *server) Kill() {
 	s.close()
 }
 
-// close closes the listener, also of a server that was not started, and waits for the goroutine of
+// close closes the listener, even if the server was not started, and waits for the goroutine of
 // Start.
 func (s *server) close() {
 	if s.listener != nil {

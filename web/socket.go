@@ -18,32 +18,32 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Socket is one open websocket. A [SocketMethod] may take it as its first parameter after ctx.
+// A Socket is an open websocket. A [SocketMethod] may take it as its first parameter after ctx.
 type Socket struct {
-	// ID identifies the socket in the functions of a [Hub]. The client knows it too, from the event
-	// connected.
+	// ID identifies the socket in the functions of a [Hub]. The event connected tells it to the
+	// client.
 	ID string
 
 	server   *socketServer
 	conn     *websocket.Conn
 	data     map[string]any           // context data of its calls
-	turns    map[*socketRow]chan bool // semaphores of the requests that run, by row; nil is for the rows in order
+	turns    map[*socketRow]chan bool // semaphores that limit running requests, by row; nil is for rows whose requests run in order
 	used     atomic.Int64             // time of the last request or event, in Unix nanoseconds
 	channels map[string]struct{}      // guarded by the hub
 	out      outbox
 }
 
-// errGone is the cause with which a call's context ends when its socket is closed.
+// errGone is the cause of a call's cancellation when its socket is closed.
 var errGone = gone{}
 
 type gone struct{}
 
 func (gone) Error() string { return "the socket was closed" }
 
-// Expected returns true: clients disconnect at any time.
+// Expected returns true, because clients may disconnect at any time.
 func (gone) Expected() bool { return true }
 
-// serve handles the client's frames until one side closes the socket.
+// serve handles the client's frames until either side closes the socket.
 func (s *Socket) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.out.start(func() { cancel(errGone) })
@@ -70,8 +70,8 @@ func (s *Socket) serve(ctx context.Context) {
 	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", clip.Text(fmt.Sprint(err), clip.Log))
 }
 
-// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8,
-// or if there is no memory for it.
+// readFrame reads the next frame. It closes the socket if the frame is too large, if it is not
+// UTF-8, or if there is no memory for it.
 func (s *Socket) readFrame(h *hold) (frame []byte, err error) {
 	s.heard()
 	kind, r, err := s.conn.NextReader()
@@ -118,7 +118,7 @@ func (s *Socket) handle(ctx context.Context, frame []byte, h *hold) error {
 		return nil
 	}
 	s.server.host.Go(func(context.Context) {
-		answer := errorFrame(r.id, publicError("", service.ErrExited)) // unless call returns
+		answer := errorFrame(r.id, publicError("", service.ErrExited)) // sent unless call returns
 		defer func() {
 			h.release()
 			f, full := s.out.newFrame(answer)
@@ -134,7 +134,7 @@ func (s *Socket) handle(ctx context.Context, frame []byte, h *hold) error {
 	return nil
 }
 
-// turn returns the semaphore for requests of a row. It is used by serve only.
+// turn returns the semaphore for requests of a row. Only serve calls it.
 func (s *Socket) turn(row *socketRow) chan bool {
 	size := 1
 	if row != nil && row.atOnce > 0 {
@@ -185,8 +185,8 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 	return frame
 }
 
-// publicError returns a call's error as the client sees it. As over HTTP, an unexpected error shows
-// only the call's id.
+// publicError returns a call's error as the client sees it. As over HTTP, an unexpected error only
+// shows the call's id.
 func publicError(callID string, err error) *rpcerror.Error {
 	e := newError(err, callID)
 	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
@@ -202,7 +202,8 @@ func (s *Socket) sendEvent(f *frame) bool {
 }
 
 // sendOwn sends an event to this socket only, and reports whether the socket is open. If there is
-// no memory for the event, it is dropped or the socket is closed, as [Sockets].DropEvents says.
+// no memory for the event, the event is dropped or the socket is closed, depending on
+// [Sockets].DropEvents.
 func (s *Socket) sendOwn(event []byte) bool {
 	f, full := s.out.newFrame(event)
 	if full == nil {
@@ -229,13 +230,13 @@ func (s *Socket) touch() { s.used.Store(time.Now().UnixNano()) }
 // idleTime returns how long the socket has not been in use.
 func (s *Socket) idleTime() time.Duration { return time.Since(time.Unix(0, s.used.Load())) }
 
-// refuse sends a close frame ahead of the frames that wait.
+// refuse sends a close frame before the frames that wait.
 func (s *Socket) refuse(code int, why string) {
 	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(closeTimeout))
 }
 
-// linger discards what the client still sends, for a moment. Closing a connection with unread data
-// resets it, and the client would not receive the close frame.
+// linger reads and discards for a moment what the client still sends. Closing a connection with
+// unread data would reset it, and the client would not receive the close frame.
 func (s *Socket) linger() {
 	conn := s.conn.NetConn()
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {

@@ -12,29 +12,29 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// SocketMethod is an entrypoint row whose method is called by websocket. Its tag is the method's
-// signature on the wire, as Python would write it; arguments are passed by name:
+// SocketMethod is an entrypoint row whose method is called over a websocket. Its tag is the
+// method's signature on the wire, in Python's syntax; arguments are passed by name:
 //
 //	Watch web.SocketMethod `web:"watch_order(order_id)"`
 //
-// The method may take a [*Socket] as its first parameter after ctx, for the functions of a [Hub].
-// ctx ends when the socket is closed.
+// The method may take a [*Socket] as its first parameter after ctx, whose ID it passes to the
+// functions of a [Hub]. ctx ends when the socket is closed.
 //
-// The requests of one socket run one at a time and are answered in order. The tag key at_once:"4"
-// makes up to four requests of the row run at once for each socket, independent of its other
-// requests; they are answered as they end.
+// The requests of one socket run one at a time and are answered in order. With the tag key
+// at_once:"4", up to four requests of the row run at once for each socket, independently of its
+// other requests; each is answered when it has finished.
 //
 // Clients connect with GET /ws, which serves the SocketMethods of all services of the process.
 type SocketMethod struct{}
 
-// Kind returns "socket": it implements the optional method that [service.Row.Kind] asks for.
+// Kind returns "socket". It implements the optional method of [service.Row.Kind].
 func (SocketMethod) Kind() string { return "socket" }
 
 // A socketRow is the row of a SocketMethod.
 type socketRow struct {
 	*service.Row
-	socket bool // the method takes the socket
-	atOnce int  // how many requests run at once for a socket; 0 is in order with those of other rows
+	socket bool // the method takes the *Socket
+	atOnce int  // how many requests run at once for a socket; 0 means in order with those of other such rows
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -69,8 +69,8 @@ func (SocketMethod) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return shared.addMethod(sig.Name, row)
 }
 
-// checkTypes returns an error for each argument that can never be decoded, and one for a result
-// that results, the codec, can never encode.
+// checkTypes returns an error for each argument that can never be decoded, and one if the codec
+// results can never encode the method's result.
 func (r *socketRow) checkTypes(sig *signature.Signature, results codec.Codec) error {
 	var mistakes []error
 	for _, p := range sig.Params {

@@ -77,7 +77,7 @@ func newSocketServer(h *service.Host) (*socketServer, error) {
 	return ss, err
 }
 
-// serveFeeds returns the relay of the hub, which feeds need.
+// serveFeeds returns the relay of the hub, for feeds.
 func (ss *socketServer) serveFeeds(s *server) (_ *relay, err error) {
 	if ss.hub.relay == nil {
 		if ss.hub.relay, err = newRelay(ss.host, &ss.hub, s.cfg.Feeds, nil); err != nil {
@@ -89,7 +89,7 @@ func (ss *socketServer) serveFeeds(s *server) (_ *relay, err error) {
 	return ss.hub.relay, nil
 }
 
-// addMethod adds a row under the name of its method. With the first one the server answers GET /ws.
+// addMethod adds a row under the name of its method. The first one makes the server answer GET /ws.
 func (ss *socketServer) addMethod(name string, row *socketRow) (service.Entrypoint, error) {
 	if other := ss.methods[name]; other != nil {
 		return nil, fmt.Errorf("method %q of /ws is taken by the row %s of %s: give one of them another name",
@@ -118,7 +118,7 @@ func (ss *socketServer) addMethod(name string, row *socketRow) (service.Entrypoi
 // ServeHTTP upgrades a request to a websocket.
 func (ss *socketServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var data map[string]any
-	if websocket.IsWebSocketUpgrade(r) { // otherwise Upgrade refuses it
+	if websocket.IsWebSocketUpgrade(r) { // Upgrade refuses other requests
 		var err error
 		if data, err = ss.admit(r); err != nil {
 			ss.log.Warn("websocket refused", "remote", r.RemoteAddr, "err", clip.Error(err))
@@ -134,7 +134,8 @@ func (ss *socketServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ss.open(conn, data)
 }
 
-// admit returns the context data of a new socket's calls, or the reason to refuse the socket.
+// admit returns the context data for a new socket's calls, or an error that says why the socket is
+// refused.
 func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 	if ss.http.draining.Load() {
 		return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the service is stopping"}
@@ -150,9 +151,9 @@ func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 
 var errSockets = &Error{Status: http.StatusServiceUnavailable, Message: "too many websockets are open: try again"}
 
-// checkOrigin returns an error if the request comes from a page that may not open websockets. On
-// loopback, a host with another name can be a foreign page that has its own name resolve to
-// 127.0.0.1.
+// checkOrigin returns an error if the request comes from a page that may not open websockets. A
+// server on loopback does not accept every host name as its own, because a foreign page can have
+// its name resolve to 127.0.0.1.
 func (ss *socketServer) checkOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if origin == "" || slices.Contains(ss.cfg.Origins, "*") || slices.Contains(ss.cfg.Origins, origin) {
@@ -169,14 +170,15 @@ func (ss *socketServer) checkOrigin(r *http.Request) error {
 	}
 }
 
-// A hijacker finds the connection behind the writers of middleware. It implements [http.Hijacker].
+// A hijacker finds the connection behind the writers of the middleware. It implements
+// [http.Hijacker].
 type hijacker struct{ http.ResponseWriter }
 
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
-// open starts a socket, whose first frame is the event connected.
+// open starts a socket. Its first frame is the event connected.
 func (ss *socketServer) open(conn *websocket.Conn, data map[string]any) {
 	s := &Socket{ID: ss.hub.socketID(), server: ss, conn: conn, data: data, out: outbox{server: ss, conn: conn}}
 	text, _ := eventFrame(ss.hub.codec, "connected", map[string]string{"socket_id": s.ID})
@@ -223,7 +225,7 @@ func (ss *socketServer) monitor(ctx context.Context) {
 	}
 }
 
-// drain closes each socket once its running requests are answered.
+// drain closes each socket once its running requests have been answered.
 func (ss *socketServer) drain() {
 	for _, s := range ss.hub.close() {
 		s.out.drain()

@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// retryMin and retryMax bound the time after which a client of a stream returns, which is
-	// random for each.
+	// retryMin and retryMax bound the random time after which the client of a stream reconnects.
 	retryMin = 500 * time.Millisecond
 	retryMax = 3 * time.Second
 )
 
-// stream sends Server-Sent Events until the client has left or the process stops.
+// stream sends Server-Sent Events until the client disconnects or the process stops.
 func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold the events back
+	h.Set("X-Accel-Buffering", "no") // nginx would buffer the events
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return
@@ -37,7 +36,7 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 	for {
 		b := l.take()
 		if b.slow {
-			return // the client returns, with its last id
+			return // the client returns with its last id
 		}
 		writeBatch(text, &b, &sent)
 		err := text.flush()
@@ -59,8 +58,8 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 	}
 }
 
-// writeBatch writes a batch, with the client's position in the last event. Without an event, it
-// writes the position if it is not the one that was sent last.
+// writeBatch writes a batch, with the client's position in the last event. If there is no event, it
+// writes the position only if it has changed since it was last sent.
 func writeBatch(text *partWriter, b *batch, sent *string) {
 	idLine := func() {
 		if b.id != *sent {
@@ -89,10 +88,10 @@ func writeBatch(text *partWriter, b *batch, sent *string) {
 	}
 }
 
-// A partWriter writes a response in parts of about 4 KiB, so that a client that does not read takes
-// no further memory. Larger pieces are not copied. After an error nothing is written.
+// A partWriter writes a response in parts of about 4 KiB, so a client that does not read takes no
+// further memory. Larger pieces are not copied. After an error it writes nothing more.
 type partWriter struct {
-	bytes.Buffer // what is not written yet
+	bytes.Buffer // what has not been written yet
 
 	w     http.ResponseWriter
 	wrote bool // since the last flush
@@ -123,7 +122,7 @@ func (p *partWriter) send(part []byte) {
 // flush sends what was written since the last flush.
 func (p *partWriter) flush() error {
 	p.send(p.Bytes())
-	if p.Buffer = (bytes.Buffer{}); p.wrote && p.err == nil { // idle listeners need little memory
+	if p.Buffer = (bytes.Buffer{}); p.wrote && p.err == nil { // free the buffer: idle listeners should take little memory
 		p.wrote = false
 		p.err = http.NewResponseController(p.w).Flush()
 	}

@@ -9,35 +9,36 @@ import (
 	"strings"
 )
 
-// An origin identifies a hub that sends events, from the start of its process to the end.
+// An origin identifies a hub that sends events, for the lifetime of its process.
 type origin [8]byte
 
-// A vector is how far a client has heard one bucket: the sequence of the last message of each
-// origin.
+// A vector says which messages of a bucket a client has received: the sequence of the last one of
+// each origin.
 type vector map[origin]uint64
 
-// A position is how far a client has heard each of the buckets of its channels. Encoded, it is the
-// id of an event.
+// A position says what a client has received in each bucket of its channels. Its encoding is the id
+// of an event.
 type position map[uint16]heard
 
-// A heard is how far a client has heard a bucket.
+// A heard says what a client has received in one bucket.
 type heard struct {
 	vector
 
-	// ahead is the hub that has sent the client its own messages before others that were published
-	// earlier, so that its latest one proves nothing of those. Zero if there is none.
+	// ahead is the hub that sent its own messages to the client before other messages that had been
+	// published earlier. Its latest message therefore proves nothing about those. It is zero if
+	// there is no such hub.
 	ahead origin
 }
 
-// isAhead marks the number of a bucket in a position that has heard.ahead.
+// isAhead is a flag in the number of a bucket: its position contains heard.ahead.
 const isAhead = 1 << 15
 
 const (
-	// maxPosition is the largest encoded position. Browsers return it in a header, and proxies
-	// limit those.
+	// maxPosition is the size of the largest encoded position. Browsers return it in a header,
+	// whose size proxies limit.
 	maxPosition = 4 << 10
 
-	// noPosition is the id in place of one that is larger: a client that returns with it gets a
+	// noPosition is the id that replaces one that is larger. A client that returns with it gets a
 	// reset.
 	noPosition = "-"
 
@@ -46,7 +47,7 @@ const (
 
 var errPosition = errors.New("not an id of an event")
 
-// encode returns how far a bucket was heard, as a part of a position.
+// encode encodes h as a part of a position.
 func (h heard) encode(bucket uint16) []byte {
 	v := h.vector
 	var text []byte
@@ -63,7 +64,7 @@ func (h heard) encode(bucket uint16) []byte {
 	return text
 }
 
-// encodePosition returns the position that has the parts.
+// encodePosition returns the position that consists of the parts.
 func encodePosition(parts ...[]byte) string {
 	size := 1
 	for _, part := range parts {
@@ -80,7 +81,7 @@ func encodePosition(parts ...[]byte) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// parsePosition parses what a client has sent.
+// parsePosition parses an id that a client sent.
 func parsePosition(id string) (position, error) {
 	if len(id) > maxPosition {
 		return nil, errPosition

@@ -8,21 +8,20 @@ import (
 )
 
 const (
-	// maxOrigins is of how many origins a window has messages: an id has each of them.
+	// maxOrigins limits the origins of the messages in a window, because each takes room in an id.
 	maxOrigins = 128
 
-	// maxProgress is of how many origins a window knows what it has lost.
+	// maxProgress limits the origins for which a window records what was received and lost.
 	maxProgress = 512
 )
 
-// An event is one that is sent to the clients of feeds.
+// An event is sent to the clients of feeds and websockets.
 type event struct {
 	channel, name string
 	data          []byte // JSON
 }
 
-// stream returns the event in the format of Server-Sent Events, without the empty line that ends
-// it.
+// stream returns the event in the format of Server-Sent Events, without the empty line at its end.
 func (e *event) stream() []byte {
 	var b bytes.Buffer
 	if e.name != "" {
@@ -42,7 +41,7 @@ var (
 	oneLine  = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ")
 )
 
-// entry returns the event as an element of a poll's events.
+// entry returns the event as an element of events in the response to a poll.
 func (e *event) entry() polledEvent { return polledEvent{e.channel, e.name, e.data} }
 
 // A polledEvent is an event in the response to a poll.
@@ -58,47 +57,47 @@ type kept struct {
 	origin origin
 	seq    uint64
 	event  *event // nil for a mark
-	at     uint64 // counts the messages of all windows
+	at     uint64 // its number among the messages of all windows
 	size   int
 	place  *list.Element // in windows.all
 }
 
-// keptOverhead is the memory of a message in a window besides its event.
+// keptOverhead is the memory that a message in a window takes in addition to its event.
 const keptOverhead = 200
 
-// windows has what the windows of a hub hold together. The relay's mutex guards it.
+// windows limits what all windows of a hub hold together. The relay's mutex guards it.
 type windows struct {
-	maxEvents int // in one window
-	maxBytes  int // in all of them
+	maxEvents int // limit for one window
+	maxBytes  int // limit for all of them
 	bytes     int
 	count     uint64
 	all       list.List // of *kept, oldest first
 }
 
-// A window has the latest messages of a bucket, since the process listens to it without a break.
-// From there a client that returns gets what it has missed.
+// A window holds the latest messages of a bucket, from an uninterrupted time of listening. A client
+// that returns gets the events that it has missed from it.
 type window struct {
 	all     *windows
 	bucket  uint16
 	kept    []*kept // oldest first
 	origins map[origin]*progress
-	held    int // origins with a message in kept
+	held    int // number of origins with a message in kept
 
-	self   origin // of the hub
-	echoed uint64 // the hub's latest message that has come back from the broker
+	self   origin // the hub's own origin
+	echoed uint64 // the sequence of the hub's latest message that has come back from the broker
 
-	encoded []byte // the vector; nil if it has changed
-	id      string // the position of a client of this bucket alone; "" if it has changed
+	encoded []byte // the encoded vector; nil if it has changed
+	id      string // the position of a client of only this bucket; "" if it has changed
 }
 
-// A progress is what a window knows of the messages of an origin.
+// A progress is what a window knows about the messages of an origin.
 type progress struct {
-	first, last uint64 // that were received
-	lost        uint64 // the last one that the window has not, or no longer has; 0 if there is none
+	first, last uint64 // sequences of received messages
+	lost        uint64 // the sequence of the last one that the window does not have; 0 if none
 	kept        int
 }
 
-// add adds a message, which is the origin's next one as far as jumps knows.
+// add adds a message. The caller has checked with jumps for a gap before it.
 func (w *window) add(o origin, seq uint64, e *event) {
 	p := w.progress(o, seq)
 	p.last = seq
@@ -122,7 +121,8 @@ func (w *window) add(o origin, seq uint64, e *event) {
 	}
 }
 
-// progress returns what is known of an origin, whose message seq has been received.
+// progress returns what is known about an origin. seq is the sequence of a message that was
+// received from it.
 func (w *window) progress(o origin, seq uint64) *progress {
 	p := w.origins[o]
 	if p == nil {
@@ -135,15 +135,15 @@ func (w *window) progress(o origin, seq uint64) *progress {
 	return p
 }
 
-// full reports whether the window knows so many origins that it has to begin again.
+// full reports whether the window records more than maxProgress origins. It must then begin again.
 func (w *window) full() bool { return len(w.origins) > maxProgress }
 
 // jumps reports whether the window may lack messages of an origin that were sent before m while the
-// process was listening, and notes that.
+// process was listening, and records the gap.
 func (w *window) jumps(o origin, m *Message) bool {
 	p := w.progress(o, m.Seq)
 	switch {
-	case p.last > 0 && m.Seq > p.last+1: // p.last is 0 if m is the first one
+	case p.last > 0 && m.Seq > p.last+1: // p.last is 0 if m is the first message
 		p.lost = m.Seq - 1
 	case m.Gap > 0 && m.Gap < p.first:
 		p.lost = max(p.lost, p.first-1)
@@ -168,7 +168,7 @@ func (w *window) evict() {
 	w.encoded, w.id = nil, ""
 }
 
-// clear empties the window: the process has not listened for a while, or does no longer.
+// clear empties the window, because the process has missed messages or no longer listens.
 func (w *window) clear() {
 	for len(w.kept) > 0 {
 		w.evict()
@@ -177,8 +177,7 @@ func (w *window) clear() {
 	w.encoded, w.id = nil, ""
 }
 
-// vector returns how far a client has heard the bucket that has heard everything, as a part of a
-// position.
+// vector returns the part of a position for this bucket, for a client that has received everything.
 func (w *window) vector() []byte {
 	if w.encoded == nil {
 		v := make(vector, w.held)
@@ -196,7 +195,7 @@ func (w *window) vector() []byte {
 	return w.encoded
 }
 
-// position is the position of a client that listens to this bucket alone.
+// position returns the position of a client that listens to no other bucket.
 func (w *window) position() string {
 	if w.id == "" {
 		w.id = encodePosition(w.vector())
@@ -204,7 +203,8 @@ func (w *window) position() string {
 	return w.id
 }
 
-// echo notes that a message of the hub itself has come back, behind all that was published before.
+// echo records that a message of the hub has come back, and with it everything that was published
+// before.
 func (w *window) echo(seq uint64) {
 	w.echoed = max(w.echoed, seq)
 	w.encoded, w.id = nil, ""
@@ -212,10 +212,11 @@ func (w *window) echo(seq uint64) {
 
 // covers reports whether the window has everything that a client has missed.
 //
-// One message that both the client and this window have received proves that the process listened
-// already when the client's id was made: what the window has not got, because it was sent before,
-// had reached the client by then. The mark that a hub sends when it begins to listen is such a
-// message, too. Otherwise nothing is known of what was sent in between.
+// A message that both the client and this window have received proves that the process was already
+// listening when the client's id was made. Messages that the window lacks because they were sent
+// earlier had reached the client by then. The mark that a hub sends when it begins to listen is
+// such a message, too. Without one, messages may have been sent in between that nobody here
+// received.
 func (w *window) covers(h heard) bool {
 	v, proven := h.vector, false
 	for o, seq := range v {
