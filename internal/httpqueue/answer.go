@@ -8,14 +8,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An answer is the head of an HTTP answer on its way to a front.
+// An answer is the head of an HTTP response on its way to a front.
 type answer struct {
 	status    int
 	fields    http.Header
-	announced []string // names of trailers
+	announced []string // names of the trailers
 }
 
-// headers returns the headers of the message with the head.
+// headers returns the headers of the message that carries the head.
 func (a *answer) headers() transport.Table {
 	t := transport.Table{statusHeader: int64(a.status), fieldsHeader: encodeFields(a.fields, always)}
 	if names := encodeNames(a.announced); len(names) > 0 {
@@ -47,14 +47,14 @@ func readAnswer(d *transport.Delivery) (*answer, error) {
 	return a, nil
 }
 
-// write writes the head to the client. The fields replace those that the front has set.
+// write writes the head to the client. Its fields replace those that the front has set.
 func (a *answer) write(w http.ResponseWriter) {
 	h := w.Header()
 	for name, values := range a.fields {
 		h[name] = values
 	}
 	if _, typed := a.fields["Content-Type"]; !typed {
-		h["Content-Type"] = nil // the backend has looked at the body
+		h["Content-Type"] = nil // stops net/http from sniffing: the backend has done so
 	}
 	for _, name := range a.announced {
 		h.Add("Trailer", name)
@@ -62,7 +62,7 @@ func (a *answer) write(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 }
 
-// writeTrailers sets the trailers in a message, after the body.
+// writeTrailers sets the trailers in a message. It is called after the body.
 func (a *answer) writeTrailers(w http.ResponseWriter, d *transport.Delivery) {
 	fields, err := decodeFields(d.Headers[trailersHeader], mayTrail)
 	if err != nil {
@@ -80,7 +80,7 @@ func (a *answer) writeTrailers(w http.ResponseWriter, d *transport.Delivery) {
 	}
 }
 
-// bodyAllowed reports whether an answer with a status may have a body.
+// bodyAllowed reports whether a response with the status may have a body.
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }

@@ -21,7 +21,7 @@ import (
 // nameOf matches the names of backends. They are part of routing keys.
 var nameOf = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
 
-// checkName returns a mistake in the name of a backend.
+// checkName returns an error if name cannot be the name of a backend.
 func checkName(name string) error {
 	if nameOf.MatchString(name) {
 		return nil
@@ -29,16 +29,16 @@ func checkName(name string) error {
 	return fmt.Errorf("%q is not the name of a backend: use up to 100 letters, digits and _ . -, as in shop", name)
 }
 
-// queueOf returns the queue of a backend's requests.
+// queueOf returns the queue of requests to a backend.
 func queueOf(name string) transport.Topology {
 	return transport.Topology{Queues: []transport.Queue{{Name: queuePrefix + name, Durable: true}}}
 }
 
-// cancelKey is the routing key of the cancellations for the processes of a backend.
+// cancelKey returns the routing key for cancellations to the processes of a backend.
 func cancelKey(name string) string { return "http." + name }
 
-// Backend returns the entrypoint of a row that serves the requests to a backend: the Backend of
-// [web.Queues].
+// Backend returns the entrypoint of a row that serves the requests to a backend. It is the Backend
+// function of [web.Queues].
 func Backend(r *service.Row, name string, serve web.ServeFunc) (service.Entrypoint, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -71,8 +71,8 @@ func (b *backend) Setup(ctx context.Context) error {
 	return b.worker.connection.Conn().Declare(ctx, queueOf(b.name))
 }
 
-// Start begins to consume. The prefetch is that of the row's workers, so no request waits here
-// while another process is free.
+// Start begins to consume. The prefetch is the number of the row's workers, so no request waits
+// here while another process is free.
 func (b *backend) Start(ctx context.Context) (err error) {
 	take := func(d *transport.Delivery) {
 		b.row.Go(func(ctx context.Context) { b.deliver(ctx, d) })
@@ -82,14 +82,14 @@ func (b *backend) Start(ctx context.Context) (err error) {
 		Prefetch: b.row.Workers(),
 		Resume:   true,
 		Handle:   take,
-		// Requests that the broker has already delivered are run: returned to the queue, a POST would be
-		// taken for one that has run.
+		// Requests that have arrived when the consumer is cancelled are run, too. A requeued POST
+		// would count as one that may have run already.
 		Unhandled: take,
 	})
 	return err
 }
 
-// Stop stops consuming. Requests that have come are still answered.
+// Stop stops consuming. Requests that have already arrived are still answered.
 func (b *backend) Stop(ctx context.Context) error {
 	if b.consumer == nil {
 		return nil
@@ -97,22 +97,22 @@ func (b *backend) Stop(ctx context.Context) error {
 	return b.consumer.Cancel(ctx)
 }
 
-// A run is one request while it runs.
+// A run is a request while it runs.
 type run struct {
 	backend *backend
 	id      requestID
-	name    string // names the run in messages
+	name    string // the name of the run in messages
 	cancel  context.CancelCauseFunc
 	granted chan bool // the reply to a claim
 	limit   time.Duration
-	timer   *time.Timer // of the limit; nil without one
+	timer   *time.Timer // ends the request after limit; nil if there is no limit
 
 	mu   sync.Mutex
 	body *upload  // nil if the body is not streamed
-	out  *outflow // of the answer; nil until it is streamed
+	out  *outflow // streams the answer; nil until it is streamed
 }
 
-// receive takes a message of the front about the request.
+// receive handles a message from the front about the request.
 func (r *run) receive(d *transport.Delivery) {
 	r.mu.Lock()
 	body, out := r.body, r.out
@@ -133,26 +133,26 @@ func (r *run) receive(d *transport.Delivery) {
 	}
 }
 
-// extend begins the limit again, because the client still sends the body.
+// extend restarts the limit, because the client is still sending the body.
 func (r *run) extend() {
 	if r.timer != nil && r.timer.Stop() {
 		r.timer.Reset(r.limit)
 	}
 }
 
-// lift ends the limit, because the answer has begun.
+// lift removes the limit, because the answer has begun.
 func (r *run) lift() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
 }
 
-// ackAfter is how long a request stays unacknowledged while it runs. Until then it keeps its place
-// in the prefetch, and another process hears of it at once if this one dies. The broker's
-// consumer_timeout is longer.
+// ackAfter is how long a request stays unacknowledged while it runs. Until then it occupies its
+// place in the prefetch, and if this process dies, another one gets the request at once. It is
+// shorter than the broker's consumer_timeout.
 const ackAfter = 10 * time.Minute
 
-// deliver runs a request, answers it, and acknowledges it, in this order.
+// deliver runs a request, answers it, and then acknowledges it.
 func (b *backend) deliver(ctx context.Context, d *transport.Delivery) {
 	m, err := readRequest(d)
 	if err != nil {
@@ -195,9 +195,9 @@ func (b *backend) deliver(ctx context.Context, d *transport.Delivery) {
 	}
 }
 
-// run calls the handler, and sends its answer. It returns false if the container is killed.
+// run calls the handler and sends its answer. It returns false if the container is killed.
 func (b *backend) run(ctx context.Context, r *run, d *transport.Delivery, m *request) bool {
-	request, requestID := m.http().WithContext(ctx), m.fields.Get("X-Request-Id") // the handler may change the fields
+	request, requestID := m.http().WithContext(ctx), m.fields.Get("X-Request-Id") // read now: the handler may change the fields
 	if m.streamed {
 		r.body = newUpload(ctx, r, request)
 		request.Body = r.body
@@ -217,14 +217,14 @@ func (b *backend) run(ctx context.Context, r *run, d *transport.Delivery, m *req
 	if err = w.finish(err); err != nil {
 		level := slog.LevelWarn
 		if ctx.Err() != nil {
-			level = slog.LevelDebug // nobody waits for it
+			level = slog.LevelDebug // nobody waits for the answer
 		}
 		b.row.Logger().Log(ctx, level, "answer not sent", "request_id", requestID, "err", clip.Error(err))
 	}
 	return true
 }
 
-// call calls the handler. An error, such as [http.ErrAbortHandler], cuts the answer.
+// call calls the handler. An error, such as [http.ErrAbortHandler], cuts off the answer.
 func (b *backend) call(w http.ResponseWriter, r *http.Request, call service.Request) (err error) {
 	err = service.ErrExited
 	defer func() {
@@ -238,7 +238,7 @@ func (b *backend) call(w http.ResponseWriter, r *http.Request, call service.Requ
 	return b.serve(w, r, call)
 }
 
-// refuse tells a front that the request gets no answer.
+// refuse tells a front that the request will not be answered.
 func (b *backend) refuse(ctx context.Context, d *transport.Delivery, status int, reason string) {
 	if d.ReplyTo == "" || d.CorrelationID == "" {
 		return

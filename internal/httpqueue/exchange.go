@@ -15,35 +15,35 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// An exchange is one request at its front, from its publishing to the end of its answer.
+// An exchange is a request at its front, from its publishing to the end of its answer.
 type exchange struct {
 	front          *front
 	backend, queue string
-	limit          time.Duration // 0 is none
+	limit          time.Duration // 0 means none
 	id             string
 	began          time.Time
-	wake           chan struct{} // has a token when the head of the answer may have come
+	wake           chan struct{} // holds a token when the head of the answer may have arrived
 	failed         chan struct{} // closed when why is set
 
 	mu sync.Mutex
 
-	run, peer string              // of the process that runs the request, once it is known
-	head      *transport.Delivery // the message with the head of the answer
-	in        *inflow             // of the answer
-	out       *outflow            // of the body; nil unless it is sent in parts
+	run, peer string              // the run and the queue of the process that runs the request; "" until they are known
+	head      *transport.Delivery // the message that carries the head of the answer
+	in        *inflow             // the body of the answer
+	out       *outflow            // the body of the request; nil unless it is sent in parts
 	opened    chan struct{}       // closed when the backend asks for the body; nil unless it is sent in parts
-	why       *web.Error          // the error that the client gets in place of an answer
+	why       *web.Error          // the error that the client gets instead of an answer
 	over      bool                // the answer has ended
 }
 
-// publish sends the request. It is returned if its queue does not exist.
+// publish sends the request. The broker returns it if the queue does not exist.
 func (x *exchange) publish(ctx context.Context, m *request) *web.Error {
 	p := message(requestType, x.queue, x.front.queue, x.id, m.headers(), m.body)
 	p.Expiration = x.limit
 	if m.streamed {
 		x.opened = make(chan struct{})
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit) // it waits only if the connection is lost
+	ctx, cancel := context.WithTimeout(ctx, probeLimit) // Send waits only if the connection is lost
 	defer cancel()
 	err := x.front.requests.Send(ctx, p, func(err error) {
 		var returned *transport.Returned
@@ -66,7 +66,7 @@ func (x *exchange) publish(ctx context.Context, m *request) *web.Error {
 	return failed
 }
 
-// receive takes a message about the request. It does not block.
+// receive handles a message about the request. It does not block.
 func (x *exchange) receive(d *transport.Delivery) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -76,7 +76,7 @@ func (x *exchange) receive(d *transport.Delivery) {
 		x.claimed(d, run)
 	case d.Type == failureType:
 		x.refused(d)
-	case run == "" || x.run != "" && run != x.run: // of a process that has lost the request
+	case run == "" || x.run != "" && run != x.run: // from a process that no longer has the request
 	case d.Type == creditType && x.opened != nil:
 		x.ran(d, run)
 		x.pull(d)
@@ -95,23 +95,23 @@ func (x *exchange) receive(d *transport.Delivery) {
 	}
 }
 
-// ran notes which process runs the request. The caller holds mu.
+// ran records which process runs the request. The caller holds mu.
 func (x *exchange) ran(d *transport.Delivery, run string) { x.run, x.peer = run, d.ReplyTo }
 
-// claimed replies to a process that has got the request after another one. It may run it if nothing
-// of an answer has come, and nothing of a streamed body has left. The caller holds mu.
+// claimed replies to a process that got the request after another one. The process may run it if no
+// part of an answer has arrived and no part of a streamed body has been sent. The caller holds mu.
 func (x *exchange) claimed(d *transport.Delivery, run string) {
 	again := x.head == nil && x.out == nil && x.why == nil
 	if again {
 		x.ran(d, run)
-	} else { // the process that ran it is lost
+	} else { // the process that ran the request is lost
 		x.failWith(errLost)
 		x.in.fail(errCut)
 	}
 	x.front.grant(d, again)
 }
 
-// refused takes the reply of a process that does not answer the request. The caller holds mu.
+// refused handles the reply of a process that does not answer the request. The caller holds mu.
 func (x *exchange) refused(d *transport.Delivery) {
 	status, _ := whole(d.Headers[statusHeader])
 	if run := text(d, runHeader); run != "" && x.run != "" && run != x.run {
@@ -129,7 +129,8 @@ func (x *exchange) refused(d *transport.Delivery) {
 	x.in.fail(errCut)
 }
 
-// pull takes a credit for the body. The first one says who reads it. The caller holds mu.
+// pull handles a credit for the body. The first one says which process reads it. The caller holds
+// mu.
 func (x *exchange) pull(d *transport.Delivery) {
 	if x.out == nil {
 		x.out = newOutflow(x.front.cfg, x.front.publisher.Send, x.peer, x.front.queue, x.id, x.run, func(error) {
@@ -147,7 +148,7 @@ func (x *exchange) fail(why *web.Error) {
 	x.failWith(why)
 }
 
-// failWith is fail for a caller that holds mu.
+// failWith is like fail. The caller holds mu.
 func (x *exchange) failWith(why *web.Error) {
 	if x.why == nil && !x.over {
 		x.why = why
@@ -155,8 +156,8 @@ func (x *exchange) failWith(why *web.Error) {
 	}
 }
 
-// credit tells the backend how many parts of the answer are taken. If that is not sent, the next
-// one says it.
+// credit tells the backend how many parts of the answer have been taken. If it cannot be sent, the
+// next one makes up for it.
 func (x *exchange) credit(to, run string, taken int64, settled func(error)) {
 	m := message(creditType, to, x.front.queue, x.id, transport.Table{takenHeader: taken, runHeader: run}, nil)
 	m.Expiration = shortValid
@@ -165,7 +166,7 @@ func (x *exchange) credit(to, run string, taken int64, settled func(error)) {
 	_ = x.front.publisher.Send(ctx, m, settled)
 }
 
-// leave ends the exchange. Unless the answer has ended, the backend is told.
+// leave ends the exchange. If the answer is not complete, it tells the backend.
 func (x *exchange) leave() {
 	x.mu.Lock()
 	peer, over, out := x.peer, x.over, x.out
@@ -179,13 +180,13 @@ func (x *exchange) leave() {
 		return
 	}
 	m := message(cancelType, peer, x.front.queue, x.id, nil, nil)
-	if peer == "" { // one of the processes with the backend has it, or will have
+	if peer == "" { // one of the backend's processes has the request, or will get it
 		m.Exchange, m.Key = control.Exchange, cancelKey(x.backend)
 	}
 	x.front.tell(m)
 }
 
-// serve waits for the answer, and writes it.
+// serve waits for the answer and writes it.
 func (x *exchange) serve(w http.ResponseWriter, r *http.Request, b web.Body) *web.Error {
 	pumped := x.pump(w, r, b)
 	defer pumped.stop()
@@ -199,7 +200,7 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request, b web.Body) *we
 		return errAnswer
 	}
 	if !pumped.read.Load() && r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // the rest of the body must not be taken for a request
+		w.Header().Set("Connection", "close") // the rest of the body must not be read as the next request
 	}
 	a.write(w)
 	if head.Type == answerType {
@@ -237,7 +238,7 @@ func (x *exchange) await(ctx context.Context, pumped *pump) (*transport.Delivery
 		select {
 		case <-x.wake:
 		case <-x.failed:
-		case <-pumped.moved: // the client still sends the body
+		case <-pumped.moved: // the client is still sending the body
 			if timer != nil {
 				timer.Reset(x.limit)
 			}
@@ -251,7 +252,7 @@ func (x *exchange) await(ctx context.Context, pumped *pump) (*transport.Delivery
 	}
 }
 
-// copy writes the body of an answer in parts.
+// copy writes an answer's body that arrives in parts.
 func (x *exchange) copy(w http.ResponseWriter, r *http.Request, a *answer) error {
 	control := http.NewResponseController(w)
 	for {
@@ -279,20 +280,20 @@ func (x *exchange) copy(w http.ResponseWriter, r *http.Request, a *answer) error
 
 // A pump sends the body of a request in parts.
 type pump struct {
-	read   atomic.Bool     // the client has sent the body to its end
-	moved  chan struct{}   // has a token when a part was sent
-	failed chan *web.Error // why the body cannot be read
-	stop   func()          // ends the pump, and waits for it
+	read   atomic.Bool     // the client has sent the whole body
+	moved  chan struct{}   // holds a token when a part has been sent
+	failed chan *web.Error // receives the error if the body cannot be read
+	stop   func()          // stops the pump and waits for it
 }
 
-// pump begins to send the body of a request, when the backend asks for it.
+// pump starts a pump, which sends the body of a request once the backend asks for it.
 func (x *exchange) pump(w http.ResponseWriter, r *http.Request, b web.Body) *pump {
 	p := &pump{moved: make(chan struct{}, 1), failed: make(chan *web.Error, 1), stop: func() {}}
 	if b.Parts == nil {
 		p.read.Store(true)
 		return p
 	}
-	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is full-duplex
 	ctx, cancel := context.WithCancel(r.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -333,7 +334,7 @@ func (x *exchange) send(ctx context.Context, r *http.Request, body io.Reader, p 
 		}
 		if n > 0 {
 			if out.part(ctx, part[:n], nil) != nil {
-				return nil // the exchange knows
+				return nil // the exchange has the error
 			}
 			signal(p.moved)
 		}
@@ -355,8 +356,8 @@ func (x *exchange) send(ctx context.Context, r *http.Request, body io.Reader, p 
 	}
 }
 
-// isUpgrade reports whether a request asks for another protocol. HTTP/2 is only offered: the answer
-// may be in HTTP/1.1.
+// isUpgrade reports whether a request asks for another protocol. An offer of h2c does not count,
+// because it may be answered in HTTP/1.1.
 func isUpgrade(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
 		return true

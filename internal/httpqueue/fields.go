@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// hopByHop are the fields that belong to one connection (RFC 9110, 7.6.1), and those that say where
-// a message ends. They never cross, in either direction.
+// hopByHop lists the fields that belong to one connection (RFC 9110, 7.6.1), and those that say
+// where a message ends. They are not forwarded in either direction.
 var hopByHop = map[string]bool{
 	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true,
 	"Transfer-Encoding": true, "Upgrade": true, "Proxy-Authenticate": true, "Proxy-Authorization": true,
@@ -25,7 +25,8 @@ var notTrailers = map[string]bool{
 	"Max-Forwards": true, "Pragma": true, "Range": true, "Location": true, "Www-Authenticate": true, "X-Request-Id": true,
 }
 
-// named returns the names that the field Connection lists, which belong to the connection too.
+// named returns the names that the Connection field lists. These fields also belong to the
+// connection.
 func named(h http.Header) map[string]bool {
 	var names map[string]bool
 	for _, line := range h["Connection"] {
@@ -41,8 +42,8 @@ func named(h http.Header) map[string]bool {
 	return names
 }
 
-// encodeFields returns the fields that cross, as name, value, name, value, in the order of the
-// names.
+// encodeFields returns the fields for which crosses returns true, as name, value, name, value, …,
+// sorted by name.
 func encodeFields(h http.Header, crosses func(name string) bool) []any {
 	list := make([]any, 0, 2*len(h))
 	listed := named(h)
@@ -59,8 +60,8 @@ func encodeFields(h http.Header, crosses func(name string) bool) []any {
 	return list
 }
 
-// decodeFields returns the fields of a message. Fields of the connection are left out; a field that
-// HTTP cannot have is an error.
+// decodeFields returns the fields of a message. It omits fields that belong to the connection. A
+// field that is not valid in HTTP is an error.
 func decodeFields(header any, crosses func(name string) bool) (http.Header, error) {
 	list, ok := header.([]any)
 	if !ok && header != nil || len(list)%2 != 0 {
@@ -87,7 +88,7 @@ func decodeFields(header any, crosses func(name string) bool) (http.Header, erro
 // mayTrail reports whether a field may be a trailer.
 func mayTrail(name string) bool { return !hopByHop[name] && !notTrailers[name] }
 
-// encodeNames returns names of trailers as a list.
+// encodeNames returns the names of trailers as a list.
 func encodeNames(names []string) []any {
 	var list []any
 	slices.Sort(names)
@@ -99,7 +100,8 @@ func encodeNames(names []string) []any {
 	return list
 }
 
-// decodeNames returns the names of trailers in a message, without those that must not be trailers.
+// decodeNames returns the names of trailers in a message, except for those that must not be
+// trailers.
 func decodeNames(header any) (names []string) {
 	list, _ := header.([]any)
 	for _, one := range list {
@@ -110,7 +112,7 @@ func decodeNames(header any) (names []string) {
 	return names
 }
 
-// isToken reports whether text is a token (RFC 9110, 5.6.2), as names and methods are.
+// isToken reports whether text is a token (RFC 9110, 5.6.2), like a method or the name of a field.
 func isToken(text string) bool {
 	for i := range len(text) {
 		c := text[i]
@@ -143,7 +145,7 @@ func isHost(text string) bool {
 	return true
 }
 
-// forwarded returns the element that a front adds to the field Forwarded (RFC 7239).
+// forwarded returns the element that a front adds to the Forwarded field (RFC 7239).
 func forwarded(remote, host, scheme string) string {
 	node := "unknown"
 	if address, _, err := net.SplitHostPort(remote); err == nil && net.ParseIP(zoneless(address)) != nil {
@@ -162,7 +164,7 @@ func forwarded(remote, host, scheme string) string {
 	return element + ";proto=" + scheme
 }
 
-// zoneless returns an address without the zone of IPv6.
+// zoneless returns an address without its IPv6 zone.
 func zoneless(address string) string {
 	address, _, _ = strings.Cut(address, "%")
 	return address

@@ -18,7 +18,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Front returns what forwards requests to a backend: the Front of [web.Queues].
+// Front returns a function that forwards requests to a backend. It is the Front function of
+// [web.Queues].
 func Front(h *service.Host, name string) (web.ForwardFunc, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -33,16 +34,16 @@ func Front(h *service.Host, name string) (web.ForwardFunc, error) {
 	}, nil
 }
 
-// A front is what the fronts of a process share: a queue for answers, and the requests that wait
-// for them.
+// A front is shared by all fronts of a process. It has a queue for answers, and the requests that
+// wait for them.
 type front struct {
 	host       *service.Host
 	cfg        Config
 	connection *connection.Shared
 	queue      string
 	conn       *transport.Conn      // nil before Start
-	requests   *transport.Publisher // of requests
-	publisher  *transport.Publisher // of what belongs to a request
+	requests   *transport.Publisher // publishes requests
+	publisher  *transport.Publisher // publishes all other messages
 	consumer   *transport.Consumer
 	life       context.Context
 	end        context.CancelFunc
@@ -53,7 +54,7 @@ type front struct {
 	closed  bool
 	idle    chan struct{} // closed when closed is set and nothing is pending
 	probes  map[string]*probe
-	late    sync.WaitGroup // cancellations that are being sent
+	late    sync.WaitGroup // counts messages that are being sent by tell
 }
 
 func newFront(host *service.Host) (*front, error) {
@@ -70,8 +71,8 @@ func newFront(host *service.Host) (*front, error) {
 	return f, connection.Planned(host, f.plan)
 }
 
-// topology returns the queue of answers. It outlives the connection for a minute, so that a lost
-// one loses no answers.
+// topology returns the queue for answers. It outlives the connection by a minute, so no answers are
+// lost during a reconnect.
 func (f *front) topology() transport.Topology {
 	t := control.Topology()
 	t.Queues = []transport.Queue{{
@@ -80,7 +81,7 @@ func (f *front) topology() transport.Topology {
 	return t
 }
 
-// plan returns what the front asks the broker for. Requests go to the default exchange.
+// plan returns what the front needs from the broker. Requests go to the default exchange.
 func (f *front) plan() connection.Plan {
 	p := connection.Plan{By: "the front", Topology: f.topology(), Consumes: []string{f.queue}, Writes: []string{""}}
 	p.Later.Writes = []string{control.Exchange} // cancellations
@@ -104,7 +105,7 @@ func (f *front) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop waits until all requests are answered, and deletes the queue.
+// Stop waits until all requests have been answered, and deletes the queue.
 func (f *front) Stop(ctx context.Context) error {
 	defer f.end()
 	f.mu.Lock()
@@ -129,10 +130,10 @@ func (f *front) Stop(ctx context.Context) error {
 	return errors.Join(f.requests.Close(ctx), f.publisher.Close(ctx))
 }
 
-// Kill ends what waits.
+// Kill cancels what is still being sent.
 func (f *front) Kill() { f.end() }
 
-// checkIdle closes idle when nothing more is pending. The caller holds mu.
+// checkIdle closes idle if the front is closed and nothing is pending. The caller holds mu.
 func (f *front) checkIdle() {
 	if f.closed && len(f.pending) == 0 {
 		select {
@@ -143,7 +144,7 @@ func (f *front) checkIdle() {
 	}
 }
 
-// add adds a request to those that wait for an answer. It returns false if the front is not open.
+// add adds a request to the pending ones. It returns false if the front is not open.
 func (f *front) add(x *exchange) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +162,7 @@ func (f *front) remove(x *exchange) {
 	f.checkIdle()
 }
 
-// receive takes a message of a backend.
+// receive handles a message from a backend.
 func (f *front) receive(d *transport.Delivery) {
 	defer d.Ack()
 	f.mu.Lock()
@@ -173,12 +174,12 @@ func (f *front) receive(d *transport.Delivery) {
 		x.receive(d)
 	case d.Type == claimType:
 		f.grant(d, false)
-	case d.Type == partType: // its cancellation may have been lost
+	case d.Type == partType: // the cancellation may have been lost
 		f.tell(message(cancelType, d.ReplyTo, f.queue, d.CorrelationID, nil, nil))
 	}
 }
 
-// lost ends the requests that wait when the broker has deleted the queue with their answers.
+// lost fails the pending requests, because the broker has deleted the queue with their answers.
 func (f *front) lost() {
 	f.mu.Lock()
 	all := make([]*exchange, 0, len(f.pending))
@@ -191,12 +192,12 @@ func (f *front) lost() {
 	}
 }
 
-// grant replies to the claim of a process for a request that was delivered before.
+// grant replies to a process that claims a request that was delivered before.
 func (f *front) grant(d *transport.Delivery, granted bool) {
 	f.tell(message(grantType, d.ReplyTo, f.queue, d.CorrelationID, transport.Table{runHeader: text(d, runHeader), grantedHeader: granted}, nil))
 }
 
-// tell sends a message that may be lost, in a goroutine of its own.
+// tell sends a message whose loss is acceptable. It does so in a new goroutine.
 func (f *front) tell(m transport.Publishing) {
 	m.Expiration, m.Mandatory = shortValid, false
 	f.mu.Lock()
@@ -218,19 +219,19 @@ func (f *front) tell(m transport.Publishing) {
 	}()
 }
 
-// A probe is what a front knows of the consumers of a queue.
+// A probe records what a front knows about the consumers of a queue.
 type probe struct {
-	at      time.Time     // when there was one; zero if there was none
-	running chan struct{} // closed when the broker has answered; nil if it is not asked
-	err     *web.Error    // that it has answered
+	at      time.Time     // when the queue last had a consumer; zero if not known
+	running chan struct{} // closed when the broker has answered; nil if no question is pending
+	err     *web.Error    // the outcome of the last question
 }
 
 const (
-	probeEvery = 250 * time.Millisecond // how long it is believed that a queue has consumers
+	probeEvery = 250 * time.Millisecond // how long the result of a probe is valid
 	probeLimit = 2 * time.Second
 )
 
-// heard notes that a process serves the requests of a queue.
+// heard records that a process serves the requests of a queue.
 func (f *front) heard(queue string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -239,8 +240,8 @@ func (f *front) heard(queue string) {
 	}
 }
 
-// served returns an error if no process consumes a queue. Requests that ask at once share one
-// question to the broker.
+// served returns an error if no process consumes a queue. Concurrent requests share one question to
+// the broker.
 func (f *front) served(ctx context.Context, queue, backend string) *web.Error {
 	f.mu.Lock()
 	conn, p := f.conn, f.probes[queue]
@@ -273,7 +274,7 @@ func (f *front) served(ctx context.Context, queue, backend string) *web.Error {
 	return p.err
 }
 
-// ask asks the broker how many consumers a queue has.
+// ask asks the broker for the number of a queue's consumers.
 func (f *front) ask(ctx context.Context, conn *transport.Conn, p *probe, queue, backend string) {
 	var failed *web.Error
 	if !conn.Away().IsZero() || conn.Blocked() != nil {
@@ -285,7 +286,7 @@ func (f *front) ask(ctx context.Context, conn *transport.Conn, p *probe, queue, 
 		var refused *transport.Error
 		switch {
 		case err == nil && consumers > 0:
-		case err == nil, errors.As(err, &refused) && refused.Code == http.StatusNotFound: // the same number in AMQP
+		case err == nil, errors.As(err, &refused) && refused.Code == http.StatusNotFound: // AMQP uses the same number
 			failed = noBackend(backend)
 		default:
 			failed = unavailable("the broker does not answer")
@@ -301,7 +302,7 @@ func (f *front) ask(ctx context.Context, conn *transport.Conn, p *probe, queue, 
 	p.running = nil
 }
 
-// These are the errors of a front.
+// Errors of a front.
 var (
 	errBroker  = &web.Error{Status: http.StatusBadGateway, Type: "BackendLost", Message: "the broker may have lost the request or its answer: the request may have taken effect"}
 	errLost    = &web.Error{Status: http.StatusBadGateway, Type: "BackendLost", Message: "the process that ran the request was lost: the request may have taken effect"}
@@ -319,13 +320,13 @@ func noBackend(name string) *web.Error {
 	return &web.Error{Status: http.StatusServiceUnavailable, Type: "NoBackend", Message: "no process serves the requests to " + name}
 }
 
-// overTime returns the error of a request without an answer in time.
+// overTime returns the error of a request that was not answered in time.
 func overTime(limit time.Duration) *web.Error {
 	return &web.Error{Status: http.StatusGatewayTimeout, Type: "GatewayTimeout", Message: fmt.Sprintf("no answer within %s", limit)}
 }
 
-// forward sends a request to a backend, and writes its answer. The error is for a request that is
-// not answered. It panics with [http.ErrAbortHandler] if the answer is cut off.
+// forward sends a request to a backend and writes its answer. It returns an error if it has not
+// answered the request. It panics with [http.ErrAbortHandler] if the answer is cut off.
 func (f *front) forward(w http.ResponseWriter, r *http.Request, b web.Body, x *exchange) *web.Error {
 	if isUpgrade(r) {
 		return errUpgrade

@@ -14,22 +14,22 @@ import (
 var errCut = errors.New("the body is cut off")
 
 // An inflow is the reading end of a body in parts: of an answer at the front, of an upload at the
-// backend. It takes the parts in order, and gives the sender credit for those that its reader has
+// backend. It takes the parts in order, and grants the sender credit for those that its reader has
 // taken.
 type inflow struct {
 	cfg    Config
 	credit func(to, run string, taken int64, settled func(error)) // it must not block for long
-	wake   chan struct{}                                          // has a token when there may be something to take
+	wake   chan struct{}                                          // holds a token when there may be something to take
 
 	mu sync.Mutex
 
-	from, run string // the sender
+	from, run string // the sender's queue and run
 	next      int64  // the number of the next part
-	bytes     int64  // of the parts so far
+	bytes     int64  // received so far
 	taken     int64
-	parts     []*transport.Delivery // that are not taken
-	over      bool                  // no more will come
-	err       error                 // why not; nil after the last part
+	parts     []*transport.Delivery // received and not taken
+	over      bool                  // no more parts will come
+	err       error                 // the reason; nil after the last part
 	beats     *time.Timer
 }
 
@@ -37,7 +37,8 @@ func newInflow(cfg Config, credit func(to, run string, taken int64, settled func
 	return &inflow{cfg: cfg, credit: credit, wake: make(chan struct{}, 1)}
 }
 
-// begin gives the sender its first credit, and goes on to say that the reader is alive.
+// begin starts to send credits, which also show that the reader is alive. The first one is sent
+// after the given time.
 func (i *inflow) begin(from, run string, first time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -45,7 +46,7 @@ func (i *inflow) begin(from, run string, first time.Duration) {
 	i.beats = time.AfterFunc(first, i.beat)
 }
 
-// receive takes a part of the run.
+// receive handles a part.
 func (i *inflow) receive(d *transport.Delivery) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -76,7 +77,7 @@ func (i *inflow) receive(d *transport.Delivery) {
 	}
 }
 
-// end notes that no more parts will come. The caller holds mu.
+// end records that no more parts will come. The caller holds mu.
 func (i *inflow) end(err error) {
 	if i.over {
 		return
@@ -87,7 +88,7 @@ func (i *inflow) end(err error) {
 	}
 }
 
-// fail ends the body with an error, after the parts that have come.
+// fail ends the body with an error. The parts that have arrived can still be read.
 func (i *inflow) fail(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -95,7 +96,7 @@ func (i *inflow) fail(err error) {
 	signal(i.wake)
 }
 
-// close drops what is not taken.
+// close drops the parts that have not been taken.
 func (i *inflow) close() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -103,7 +104,7 @@ func (i *inflow) close() {
 	i.parts = nil
 }
 
-// take returns the next part. The last one has the header gomeko.count. If there is none yet, it
+// take returns the next part. The last one has the count header. If no part has arrived yet, take
 // returns neither a part nor an error.
 func (i *inflow) take() (*transport.Delivery, error) {
 	i.mu.Lock()
@@ -126,7 +127,7 @@ func (i *inflow) take() (*transport.Delivery, error) {
 	return d, nil
 }
 
-// await returns the next part, when it has come.
+// await waits for the next part and returns it.
 func (i *inflow) await(ctx context.Context) (*transport.Delivery, error) {
 	for {
 		if d, err := i.take(); d != nil || err != nil {
@@ -140,7 +141,8 @@ func (i *inflow) await(ctx context.Context) (*transport.Delivery, error) {
 	}
 }
 
-// beat tells the sender that the reader is alive, and finds out whether the sender is.
+// beat sends a credit. It tells the sender that the reader is alive, and its outcome tells the
+// reader whether the sender is.
 func (i *inflow) beat() {
 	i.mu.Lock()
 	from, run, taken, over := i.from, i.run, i.taken, i.over
@@ -156,7 +158,8 @@ func (i *inflow) beat() {
 	}
 }
 
-// credited gets the outcome of publishing a credit. The broker returns one whose sender is gone.
+// credited is called with the outcome of publishing a credit. The broker returns the credit if its
+// sender is gone.
 func (i *inflow) credited(err error) {
 	var returned *transport.Returned
 	if errors.As(err, &returned) {

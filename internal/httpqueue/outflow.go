@@ -10,50 +10,50 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// These end the bodies that are on their way.
+// Reasons why an unfinished body has ended.
 var (
 	errReaderGone  = errors.New("the reader of the body is gone")
 	errReaderIdle  = errors.New("the reader of the body took nothing for too long")
 	errInterrupted = errors.New("a part of the body may be lost")
 )
 
-// A sendFunc sends a message, and reports the outcome: [transport.Publisher.Send].
+// A sendFunc sends a message and reports the outcome, as [transport.Publisher.Send] does.
 type sendFunc func(ctx context.Context, m transport.Publishing, settled func(error)) error
 
 // An outflow is the sending end of a body in parts: of an upload at the front, of an answer at the
-// backend. Its sender waits while the reader has not taken what is on its way.
+// backend. Its sender waits while the parts in flight fill the window.
 type outflow struct {
 	cfg      Config
 	send     sendFunc
 	to, from string // queues
 	id, run  string
-	fail     func(error)   // is called when the body cannot be sent any more; it must not block
-	wake     chan struct{} // has a token when there may be room
+	fail     func(error)   // called when the rest of the body cannot be sent; it must not block
+	wake     chan struct{} // holds a token when there may be room
 	watch    *time.Timer   // calls expire
 
 	mu sync.Mutex
 
-	onWay   []int // the sizes of the parts that the reader has not taken
-	bytes   int   // the sum of them
+	onWay   []int // sizes of the parts in flight, which the reader has not taken
+	bytes   int   // their sum
 	seq     int   // the number of the next part
-	total   int64 // bytes that were sent
-	unasked int   // parts since the last one that asks for a credit
-	since   int   // the bytes of these
+	total   int64 // bytes sent
+	unasked int   // parts since the last one that asked for a credit
+	since   int   // the bytes of these parts
 	heard   time.Time
-	moved   time.Time // when the reader has last taken a part, or the window has become full
+	moved   time.Time // when the reader last took a part, or the window became full
 	full    bool
 	err     error // why the body has ended early
 }
 
-// newOutflow returns an outflow for the body of a request or an answer, which begins.
+// newOutflow returns an outflow for the body of a request or an answer.
 func newOutflow(cfg Config, send sendFunc, to, from, id, run string, fail func(error)) *outflow {
 	o := &outflow{cfg: cfg, send: send, to: to, from: from, id: id, run: run, fail: fail, wake: make(chan struct{}, 1), heard: time.Now()}
 	o.watch = time.AfterFunc(cfg.beat(), o.expire)
 	return o
 }
 
-// part sends a part, when there is room for it. body must not be changed any more. more are further
-// headers.
+// part sends a part when there is room for it. The caller must not change body afterwards. more
+// contains additional headers.
 func (o *outflow) part(ctx context.Context, body []byte, more transport.Table) error {
 	for {
 		m, err := o.next(body, more)
@@ -71,7 +71,7 @@ func (o *outflow) part(ctx context.Context, body []byte, more transport.Table) e
 	}
 }
 
-// next returns the message of the next part, nil if there is no room for it.
+// next returns the message with the next part, or nil if there is no room for it.
 func (o *outflow) next(body []byte, more transport.Table) (*transport.Publishing, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +96,7 @@ func (o *outflow) next(body []byte, more transport.Table) (*transport.Publishing
 	return &m, nil
 }
 
-// headers returns those of the next part. The caller holds mu.
+// headers returns the headers of the next part. The caller holds mu.
 func (o *outflow) headers(more transport.Table) transport.Table {
 	h := transport.Table{seqHeader: int64(o.seq), runHeader: o.run}
 	for name, value := range more {
@@ -105,7 +105,7 @@ func (o *outflow) headers(more transport.Table) transport.Table {
 	return h
 }
 
-// last sends the last part, which has no body, and waits until the broker has it.
+// last sends the last part, which has no body, and waits for the broker's confirmation.
 func (o *outflow) last(ctx context.Context, more transport.Table) error {
 	o.watch.Stop()
 	o.mu.Lock()
@@ -132,7 +132,7 @@ func (o *outflow) publish(ctx context.Context, m transport.Publishing, settled f
 	return err
 }
 
-// settled gets the outcome of publishing a part. It does not block.
+// settled is called with the outcome of publishing a part. It does not block.
 func (o *outflow) settled(err error) {
 	var returned *transport.Returned
 	switch {
@@ -144,7 +144,7 @@ func (o *outflow) settled(err error) {
 	}
 }
 
-// end ends the body early.
+// end ends the body early, with an error.
 func (o *outflow) end(err error) {
 	o.mu.Lock()
 	first := o.err == nil
@@ -159,7 +159,7 @@ func (o *outflow) end(err error) {
 	}
 }
 
-// expire ends the body if its reader is gone, or takes nothing.
+// expire ends the body if its reader is gone or takes nothing.
 func (o *outflow) expire() {
 	now := time.Now()
 	o.mu.Lock()
@@ -178,7 +178,7 @@ func (o *outflow) expire() {
 	}
 }
 
-// credited takes a credit of the reader.
+// credited handles a credit from the reader.
 func (o *outflow) credited(d *transport.Delivery) {
 	taken, ok := whole(d.Headers[takenHeader])
 	if text(d, runHeader) != o.run || !ok {

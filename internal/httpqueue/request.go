@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// MaxBody is the size of the largest body that is in the message of a request. A larger one comes
-// in parts.
+// MaxBody is the size of the largest body that fits into the message of a request. A larger one is
+// sent in parts.
 const MaxBody = 256 << 10
 
 // A request is an HTTP request on its way through a queue.
@@ -21,14 +21,14 @@ type request struct {
 	method, target, host, scheme, remote string
 
 	fields    http.Header
-	length    int64 // of the body; -1 is unknown
-	streamed  bool  // the body comes in parts
+	length    int64 // of the body; -1 if unknown
+	streamed  bool  // the body is sent in parts
 	body      []byte
-	announced []string    // names of trailers
+	announced []string    // names of the trailers
 	trailers  http.Header // if the body is not streamed
 }
 
-// requestOf returns the request that a front forwards. id is its request id.
+// requestOf returns the request that a front forwards for r. id is its request id.
 func requestOf(r *http.Request, body []byte, streamed bool, id string) *request {
 	m := &request{
 		method: r.Method, target: r.URL.RequestURI(), host: r.Host, scheme: "http", remote: r.RemoteAddr,
@@ -39,12 +39,12 @@ func requestOf(r *http.Request, body []byte, streamed bool, id string) *request 
 		m.scheme = "https"
 	}
 	if !streamed {
-		m.trailers = r.Trailer // they have come with the body
+		m.trailers = r.Trailer // they have arrived with the body
 	}
 	if m.fields == nil {
 		m.fields = http.Header{}
 	}
-	for name := range named(m.fields) { // ahead of the fields of the front, which Connection may name
+	for name := range named(m.fields) { // before the front adds its own fields, which Connection may name
 		delete(m.fields, name)
 	}
 	delete(m.fields, "Connection")
@@ -57,13 +57,13 @@ func requestOf(r *http.Request, body []byte, streamed bool, id string) *request 
 	return m
 }
 
-// crossesToBackend reports whether a field of a request is sent on. The others are headers of the
-// message.
+// crossesToBackend reports whether a field of a request is forwarded as a field. The others have
+// their own message headers.
 func crossesToBackend(name string) bool {
 	return name != "Content-Length" && name != "Host"
 }
 
-// headers returns the headers of the message of the request.
+// headers returns the headers of the request's message.
 func (m *request) headers() transport.Table {
 	t := transport.Table{
 		methodHeader: m.method, targetHeader: m.target, hostHeader: m.host, schemeHeader: m.scheme,
@@ -81,7 +81,7 @@ func (m *request) headers() transport.Table {
 	return t
 }
 
-// readRequest returns the request in a message. It trusts nothing in it: what net/http would refuse
+// readRequest returns the request in a message. It validates everything: what net/http would reject
 // in a request is an error here.
 func readRequest(d *transport.Delivery) (*request, error) {
 	m := &request{
@@ -123,7 +123,7 @@ func readRequest(d *transport.Delivery) (*request, error) {
 	return m, err
 }
 
-// url returns the target as net/http has it.
+// url returns the target as a URL, parsed as net/http does.
 func (m *request) url() (*url.URL, error) {
 	if m.target == "*" && m.method == http.MethodOptions {
 		return &url.URL{Path: "*"}, nil
@@ -143,8 +143,8 @@ func (m *request) url() (*url.URL, error) {
 	return u, nil
 }
 
-// repeatable reports whether the request may be run again although it may have run before: its
-// method is idempotent, or its client says that it is.
+// repeatable reports whether the request may be run again even if it may have run before, because
+// its method is idempotent or its client says that it is safe.
 func (m *request) repeatable() bool {
 	switch m.method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace:
@@ -153,9 +153,9 @@ func (m *request) repeatable() bool {
 	return m.fields.Get("Idempotency-Key") != ""
 }
 
-// http returns the request for the handler. Its body is set by the caller if it is streamed.
+// http returns the request for the handler. If the body is streamed, the caller must set it.
 func (m *request) http() *http.Request {
-	u, _ := m.url() // readRequest has checked it
+	u, _ := m.url() // readRequest has checked the target
 	r := &http.Request{
 		Method: m.method, URL: u, Host: m.host, RemoteAddr: m.remote, RequestURI: m.target,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -12,17 +12,17 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An upload is the body of a request that comes in parts. The front begins to send when the handler
-// begins to read. It implements [io.ReadCloser].
+// An upload is the body of a request that is sent in parts. The front begins to send it when the
+// handler begins to read. It implements [io.ReadCloser].
 type upload struct {
 	ctx     context.Context
 	run     *run
 	in      *inflow
-	request *http.Request // gets the trailers
+	request *http.Request // receives the trailers
 
 	mu     sync.Mutex
 	begun  bool
-	part   []byte // what is not read of the latest part
+	part   []byte // the unread rest of the latest part
 	ended  error  // set when nothing more can be read
 	closed bool
 }
@@ -35,7 +35,7 @@ func newUpload(ctx context.Context, r *run, request *http.Request) *upload {
 			defer cancel()
 			m := message(creditType, to, w.queue, r.id.id, transport.Table{takenHeader: taken, runHeader: run}, nil)
 			m.Expiration = shortValid
-			_ = w.send(ctx, m, settled) // the next one says the same
+			_ = w.send(ctx, m, settled) // the next credit makes up for a lost one
 		})
 	})
 	return &upload{ctx: ctx, run: r, in: in, request: request}
@@ -80,7 +80,8 @@ func (u *upload) next() {
 	}
 }
 
-// Close implements [io.Closer]. It does not wait for a Read, which ends with the ctx.
+// Close implements [io.Closer]. It does not wait for a concurrent Read, which returns when the ctx
+// ends.
 func (u *upload) Close() error {
 	u.in.close()
 	if u.mu.TryLock() {
@@ -90,7 +91,7 @@ func (u *upload) Close() error {
 	return nil
 }
 
-// setTrailers sets the trailers of a request at the end of its body.
+// setTrailers sets the trailers of a request. It is called at the end of the body.
 func setTrailers(r *http.Request, header any) {
 	fields, err := decodeFields(header, mayTrail)
 	if err != nil {
@@ -104,7 +105,7 @@ func setTrailers(r *http.Request, header any) {
 	}
 }
 
-// A wholeBody is a body that has come with its request. It sets the trailers at its end.
+// A wholeBody is a body that arrived with its request. It sets the trailers at its end.
 type wholeBody struct {
 	*bytes.Reader
 	request *http.Request

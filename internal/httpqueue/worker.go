@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A worker is what the backends of a process share: a queue for what fronts send about requests
-// that run, and these requests.
+// A worker is shared by all backends of a process. It has a queue for messages from fronts about
+// running requests, and these requests.
 type worker struct {
 	host       *service.Host
 	cfg        Config
@@ -28,11 +28,11 @@ type worker struct {
 
 	mu      sync.Mutex
 	running map[requestID]*run
-	early   map[requestID]time.Time // cancellations of requests that have not come, and when
-	order   []requestID             // the ids in early, and some that were, oldest first
+	early   map[requestID]time.Time // when the cancellations of requests that have not arrived came
+	order   []requestID             // ids that are, or were, in early, oldest first
 }
 
-// Cancellations whose requests have not come are kept up to these bounds.
+// Limits on the cancellations that are kept for requests that have not arrived.
 const (
 	earlyKept  = 1000
 	earlyValid = shortValid
@@ -55,15 +55,15 @@ func newWorker(host *service.Host) (*worker, error) {
 	return w, connection.Planned(host, w.plan)
 }
 
-// topology returns the queue of the worker. The broker deletes it when the connection is lost, so
-// that what it returns tells a front that the worker is gone.
+// topology returns the worker's queue. The broker deletes the queue when the connection is lost,
+// and then returns messages to it, which tells fronts that the worker is gone.
 func (w *worker) topology() transport.Topology {
 	return transport.Topology{Queues: []transport.Queue{{
 		Name: w.queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(shortValid.Milliseconds())},
 	}}}
 }
 
-// plan returns what the worker asks the broker for. Answers go to the default exchange.
+// plan returns what the worker needs from the broker. Answers go to the default exchange.
 func (w *worker) plan() connection.Plan {
 	return connection.Plan{By: "the backends", Topology: w.topology(), Consumes: []string{w.queue}, Writes: []string{""}}
 }
@@ -79,7 +79,7 @@ func (w *worker) Start(ctx context.Context) error {
 	return err
 }
 
-// Stop is called when all requests are answered.
+// Stop is called when all requests have been answered.
 func (w *worker) Stop(ctx context.Context) error {
 	if w.consumer == nil {
 		return nil
@@ -87,10 +87,10 @@ func (w *worker) Stop(ctx context.Context) error {
 	return errors.Join(w.consumer.Close(ctx), w.publisher.Close(ctx))
 }
 
-// Kill does nothing: the connection is cut.
+// Kill does nothing, because the connection is closed anyway.
 func (w *worker) Kill() {}
 
-// receive takes a message of a front about a request.
+// receive handles a message from a front about a request.
 func (w *worker) receive(d *transport.Delivery) {
 	defer d.Ack()
 	w.mu.Lock()
@@ -106,27 +106,29 @@ func (w *worker) receive(d *transport.Delivery) {
 	}
 }
 
-// deny tells a front that the answer that it reads is not sent any more. It has no effect if the
-// front has the last part.
+// deny tells a front that the rest of the answer that it reads will not be sent. It has no effect
+// if the front already has the last part.
 func (w *worker) deny(ctx context.Context, d *transport.Delivery) {
 	ctx, cancel := context.WithTimeout(ctx, shortLimit)
 	defer cancel()
 	h := transport.Table{seqHeader: int64(-1), runHeader: text(d, runHeader)}
 	m := message(partType, d.ReplyTo, w.queue, d.CorrelationID, h, nil)
 	m.Mandatory, m.Expiration = false, shortValid
-	_ = w.publisher.Send(ctx, m, func(error) {}) // the front asks again with its next credit
+	_ = w.publisher.Send(ctx, m, func(error) {}) // if it is lost, the front's next credit triggers it again
 }
 
-// cancelled takes a cancellation from the control exchange. All processes with the backend get it.
+// cancelled handles a cancellation from the control exchange. All processes with the backend get
+// it.
 func (w *worker) cancelled(d *transport.Delivery) {
 	defer d.Ack()
 	w.cancel(idOf(d))
 }
 
-// errCancelled is the cause with which the ctx of a request ends that nobody waits for any more.
+// errCancelled is the cause of cancellation of a request for which nobody waits any more.
 var errCancelled = errors.New("the client disconnected, or its time is over")
 
-// cancel ends the ctx of a request. If the request has not come, the cancellation is kept.
+// cancel cancels the ctx of a request. If the request has not arrived yet, it keeps the
+// cancellation.
 func (w *worker) cancel(id requestID) {
 	if id.front == "" || id.id == "" {
 		return
@@ -149,7 +151,8 @@ func (w *worker) cancel(id requestID) {
 	w.order = append(w.order, id)
 }
 
-// add adds a request to those that run. It returns false if it is cancelled already.
+// add adds a request to the running ones. It returns false if the request has been cancelled
+// already.
 func (w *worker) add(r *run) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -166,12 +169,12 @@ func (w *worker) add(r *run) bool {
 func (w *worker) remove(r *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running[r.id] == r { // not the same request, redelivered
+	if w.running[r.id] == r { // otherwise it is the same request, redelivered
 		delete(w.running, r.id)
 	}
 }
 
-// send sends a message, as the publisher does.
+// send publishes a message with the worker's publisher.
 func (w *worker) send(ctx context.Context, m transport.Publishing, settled func(error)) error {
 	return w.publisher.Send(ctx, m, settled)
 }
@@ -179,8 +182,8 @@ func (w *worker) send(ctx context.Context, m transport.Publishing, settled func(
 // claimLimit is how long a worker waits for the reply to a claim.
 const claimLimit = 5 * time.Second
 
-// claim asks the front of a request that was delivered before whether it still waits for an answer,
-// and has nothing of one.
+// claim asks the front of a request that was delivered before whether it still waits for an answer
+// and has received no part of one.
 func (w *worker) claim(ctx context.Context, r *run) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimLimit)
 	defer cancel()

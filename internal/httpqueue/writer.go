@@ -12,9 +12,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A writer is the http.ResponseWriter of a request from a queue. An answer that fits one part, and
-// is not flushed, is one message. Any other is sent in parts. Its methods may be called by several
-// goroutines, as long as they do not write at the same time.
+// A writer is the http.ResponseWriter of a request from a queue. It sends an answer that fits into
+// one part and is not flushed as one message, and any other answer in parts. Several goroutines may
+// call its methods, but must not write at the same time.
 type writer struct {
 	ctx    context.Context // of the request
 	run    *run
@@ -25,10 +25,10 @@ type writer struct {
 
 	mu sync.Mutex
 
-	head    *answer // nil until the header is written
+	head    *answer // nil until the handler has written the header
 	buffer  []byte
 	written int64
-	length  int64 // declared by the handler; -1 is unknown
+	length  int64 // as declared by the handler; -1 if unknown
 	out     *outflow
 	err     error
 }
@@ -40,7 +40,7 @@ func newWriter(ctx context.Context, r *run, d *transport.Delivery, noBody bool) 
 // Header implements [http.ResponseWriter].
 func (w *writer) Header() http.Header { return w.header }
 
-// WriteHeader implements [http.ResponseWriter]. Informational answers are not sent on.
+// WriteHeader implements [http.ResponseWriter]. It ignores informational (1xx) responses.
 func (w *writer) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,7 +49,7 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// begin fixes the head. The caller holds mu.
+// begin sets the head, which does not change afterwards. The caller holds mu.
 func (w *writer) begin(status int) {
 	if status > 999 {
 		panic("http: invalid status " + strconv.Itoa(status))
@@ -111,8 +111,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sniff sets the content type of the answer by the start of its body, as net/http does. The caller
-// holds mu.
+// sniff sets the content type of the answer from the start of its body, as net/http does. The
+// caller holds mu.
 func (w *writer) sniff(p []byte) {
 	_, typed := w.head.fields["Content-Type"]
 	if _, encoded := w.head.fields["Content-Encoding"]; w.written == 0 && len(p) > 0 && !typed && !encoded {
@@ -122,7 +122,7 @@ func (w *writer) sniff(p []byte) {
 	}
 }
 
-// part sends what is buffered. The caller holds mu.
+// part sends what is buffered as a part. The caller holds mu.
 func (w *writer) part() error {
 	var head transport.Table
 	if w.out == nil {
@@ -135,7 +135,7 @@ func (w *writer) part() error {
 		head = w.head.headers()
 	}
 	body := w.buffer
-	w.buffer = nil // the part keeps it
+	w.buffer = nil // the message refers to it
 	w.err = w.out.part(w.ctx, body, head)
 	return w.err
 }
@@ -143,7 +143,7 @@ func (w *writer) part() error {
 // Flush implements [http.Flusher].
 func (w *writer) Flush() { _ = w.FlushError() }
 
-// FlushError is what [http.ResponseController] calls.
+// FlushError implements the optional method of [http.ResponseController].
 func (w *writer) FlushError() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,11 +156,12 @@ func (w *writer) FlushError() error {
 	return w.part()
 }
 
-// EnableFullDuplex is what [http.ResponseController] calls. Requests from a queue always are.
+// EnableFullDuplex implements the optional method of [http.ResponseController]. Requests from a
+// queue always are full-duplex.
 func (w *writer) EnableFullDuplex() error { return nil }
 
-// finish sends the rest of the answer. If failed is not nil, the answer is cut. It returns an error
-// if that cannot be sent.
+// finish sends the rest of the answer. If failed is not nil, it cuts the answer off. It returns an
+// error if it cannot send the end of the answer.
 func (w *writer) finish(failed error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -187,7 +188,7 @@ func (w *writer) finish(failed error) error {
 			return cmp.Or(w.out.last(ctx, transport.Table{reasonHeader: err.Error()}), err)
 		}
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(w.ctx), claimLimit) // the part may have waited
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(w.ctx), claimLimit) // a new limit: sending the part may have taken long
 	defer cancel()
 	var more transport.Table
 	if trailers := w.trailers(); len(trailers) > 0 {
@@ -196,11 +197,11 @@ func (w *writer) finish(failed error) error {
 	return w.out.last(ctx, more)
 }
 
-// reply sends the whole answer, or a failure if there is none. The caller holds mu.
+// reply sends the whole answer or, if failed is not nil, a failure. The caller holds mu.
 func (w *writer) reply(failed error) error {
 	k := w.run.backend.worker
 	if errors.Is(context.Cause(w.ctx), errCancelled) {
-		return nil // nobody reads it
+		return nil // nobody waits for it
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), claimLimit)
 	defer cancel()
