@@ -21,26 +21,26 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Child is this process as a child that runs methods for its parent.
+// A Child is this process in its role as a child, which runs methods for its parent.
 type Child struct {
 	Assignment
 
 	in     *os.File
-	parent int // the process
+	parent int // its process id
 	level  atomic.Int64
 
 	writing sync.Mutex
 	out     *os.File
 }
 
-// Join returns this process as a child, nil if it is none. The program calls it once, before it
-// starts anything.
+// Join returns this process as a child, or nil if it is not one. The program calls it once, before
+// it starts anything.
 func Join() (*Child, error) {
 	text := os.Getenv(variable)
 	if text == "" {
 		return nil, nil //nolint:nilnil // most processes are none
 	}
-	if err := os.Unsetenv(variable); err != nil { // it does not count for processes that this one starts
+	if err := os.Unsetenv(variable); err != nil { // it must not affect processes that this one starts
 		return nil, err
 	}
 	c := &Child{parent: os.Getppid()}
@@ -52,15 +52,15 @@ func Join() (*Child, error) {
 		return nil, fmt.Errorf("%s: %w: unset it, unless the parent of an isolated method has set it", variable, err)
 	}
 	if c.Memory > 0 {
-		debug.SetMemoryLimit(c.Memory - c.Memory/10) // the collector works harder before the process is killed
+		debug.SetMemoryLimit(c.Memory - c.Memory/10) // make the collector work harder before the process is killed
 	}
-	debug.SetTraceback("crash") // SIGQUIT prints what runs, too
+	debug.SetTraceback("crash") // make SIGQUIT print the running goroutines, too
 	withoutCore()
-	signal.Notify(make(chan os.Signal, 1), endingSignals...) // the parent says when to end
+	signal.Notify(make(chan os.Signal, 1), endingSignals...) // the parent decides when the child ends
 	return c, nil
 }
 
-// Logger returns the logger of a child: its parent logs the records.
+// Logger returns the logger of a child. It sends the records to the parent, which logs them.
 func (c *Child) Logger() *slog.Logger {
 	return slog.New(&handler{level: &c.level, send: func(r record) { _ = c.send(logKind, r, nil) }})
 }
@@ -83,8 +83,8 @@ func (c *Child) write(f frame) error {
 	return f.write(c.out, c.Limit)
 }
 
-// Serve runs calls of the container's row, one after the other, until the parent closes the pipe.
-// The container has started.
+// Serve runs calls of the container's row, one at a time, until the parent closes the pipe. The
+// container must be started.
 func (c *Child) Serve(container *service.Container) error {
 	s := &serving{Child: c}
 	for _, r := range container.Rows() {
@@ -102,7 +102,7 @@ func (c *Child) Serve(container *service.Container) error {
 	}
 	err := s.read()
 	go c.watchParent()
-	c.level.Store(int64(slog.LevelWarn)) // the parent logs how its calls have ended
+	c.level.Store(int64(slog.LevelWarn)) // the parent logs the outcome of each call
 	s.cancel(service.ErrStopped)
 	s.calls.Wait()
 	if errors.Is(err, io.EOF) {
@@ -111,7 +111,7 @@ func (c *Child) Serve(container *service.Container) error {
 	return err
 }
 
-// watchParent kills this process, and what it has started, when the parent is gone.
+// watchParent kills this process and everything that it has started when the parent is gone.
 func (c *Child) watchParent() {
 	for os.Getppid() == c.parent {
 		time.Sleep(10 * time.Millisecond)
@@ -119,7 +119,7 @@ func (c *Child) watchParent() {
 	killOwnGroup()
 }
 
-// A serving is a child that has started.
+// A serving is a child that serves calls.
 type serving struct {
 	*Child
 	row     *service.Row
@@ -128,10 +128,10 @@ type serving struct {
 
 	calls   sync.WaitGroup
 	mu      sync.Mutex
-	running context.CancelCauseFunc // nil if no call runs
+	running context.CancelCauseFunc // nil if no call is running
 }
 
-// read reads the frames of the parent.
+// read reads frames from the parent.
 func (s *serving) read() error {
 	r := bufio.NewReaderSize(s.in, 64<<10)
 	for {
@@ -191,7 +191,7 @@ func (s *serving) begin(f frame) error {
 	return nil
 }
 
-// cancel ends the context of the call that runs.
+// cancel cancels the context of the running call.
 func (s *serving) cancel(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +200,7 @@ func (s *serving) cancel(cause error) {
 	}
 }
 
-// perform runs a call. Its result, if it has one, is encoded.
+// perform runs a call. If it has a result, perform encodes it.
 func (s *serving) perform(ctx context.Context, h *callHead, body []byte) (result []byte, has bool, err error) {
 	if h.Left > 0 {
 		var end context.CancelFunc
@@ -213,7 +213,7 @@ func (s *serving) perform(ctx context.Context, h *callHead, body []byte) (result
 		budget.Close()
 		return nil, false, err
 	}
-	req.Noted = func(data []byte) { _ = s.write(frame{kind: noteKind, body: data}) } // it may be lost, as its process may
+	req.Noted = func(data []byte) { _ = s.write(frame{kind: noteKind, body: data}) } // a failed write is ignored: notes may be lost with the process anyway
 	value, err := s.row.Perform(ctx, req)
 	budget.Close()
 	if err != nil || s.row.Result() == nil {
@@ -228,7 +228,7 @@ func (s *serving) perform(ctx context.Context, h *callHead, body []byte) (result
 	return result, true, err
 }
 
-// budget returns how many bytes arguments may take when they are decoded. The parent has checked
+// budget returns how many bytes the decoded arguments may take. The parent has checked the size of
 // the body.
 func (s *serving) budget() int {
 	if s.decoded > 0 {

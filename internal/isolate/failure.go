@@ -14,40 +14,40 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A failure is the error of a method on its way to the parent, with all that the parent and its
-// entrypoints ask of an error.
+// A failure is the error of a method on its way to the parent. It carries everything that the
+// parent and its entrypoints need to know about the error.
 type failure struct {
 	Text     string            `json:"text"`
-	Kind     string            `json:"kind,omitempty"` // one of the constants below
+	Kind     string            `json:"kind,omitempty"` // one of the constants below; "" for other errors
 	Stack    string            `json:"stack,omitempty"`
 	Faults   []signature.Fault `json:"faults,omitempty"` // of a ValidationError
-	Is       []string          `json:"is,omitempty"`     // names of sentinels
+	Is       []string          `json:"is,omitempty"`     // names of the sentinels that the error matches
 	Expected bool              `json:"expected,omitempty"`
-	Retry    bool              `json:"retry,omitempty"` // although it is expected
+	Retry    bool              `json:"retry,omitempty"` // the call is retried although the error is expected
 	Status   int               `json:"status,omitempty"`
 
-	Asked  bool           `json:"asked,omitempty"` // by RetryAfter, Park or Drop
+	Asked  bool           `json:"asked,omitempty"` // the method asked for the action, by RetryAfter, Park or Drop
 	Action service.Action `json:"action,omitempty"`
 	After  time.Duration  `json:"after,omitempty"`
 
-	RPC    json.RawMessage `json:"rpc,omitempty"`    // the rpc.Error in it
-	Remote bool            `json:"remote,omitempty"` // it came from another service
+	RPC    json.RawMessage `json:"rpc,omitempty"`    // the rpc.Error that the error wraps
+	Remote bool            `json:"remote,omitempty"` // the rpc.Error came from another service
 	Origin string          `json:"origin,omitempty"`
 }
 
 const (
 	panicKind    = "panic"
 	misfitKind   = "misfit"   // a *signature.Error
-	rejectedKind = "rejected" // arguments break constraints
+	rejectedKind = "rejected" // the arguments break constraints
 )
 
-// sentinels are the errors that the parent recognizes.
+// sentinels are the errors that the parent recognizes, by their names on the wire.
 var sentinels = map[string]error{
 	"timeout": service.ErrTimeout, "stopped": service.ErrStopped, "exited": service.ErrExited,
 	"canceled": context.Canceled, "deadline": context.DeadlineExceeded,
 }
 
-// failureOf returns err as it is sent. It runs code of the service, the methods of err.
+// failureOf converts err for sending. It runs code of the service: the methods of err.
 func failureOf(err error) (f *failure) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -94,20 +94,20 @@ func failureOf(err error) (f *failure) {
 	return f
 }
 
-// setRPC sets what becomes of the error on the wire.
+// setRPC sets the fields from which the parent restores the rpc.Error.
 func (f *failure) setRPC(typed *rpcerror.Error) {
 	sent := rpcerror.Original(typed)
 	if f.Remote = typed.Remote(); f.Remote {
 		sent = rpcerror.From(typed)
 		f.Origin = sent.Header()
 	}
-	f.RPC, _ = codec.JSON.Encode(sent) // its arguments are texts
+	f.RPC, _ = codec.JSON.Encode(sent) // it does not fail: the error's arguments are strings
 	if f.Status == 0 {
 		f.Status = typed.HTTPStatus()
 	}
 }
 
-// error returns the error of a call whose method has failed in another process.
+// error returns the error of a call whose method failed in the child.
 func (f *failure) error(call *service.IsolatedCall) error {
 	switch f.Kind {
 	case panicKind:
@@ -135,7 +135,7 @@ func (f *failure) error(call *service.IsolatedCall) error {
 	return service.RetryAfter(f.After, e)
 }
 
-// rpcError returns the rpc.Error, nil if there is none.
+// rpcError returns the rpc.Error, or nil if there is none.
 func (f *failure) rpcError() *rpcerror.Error {
 	if len(f.RPC) == 0 {
 		return nil
@@ -170,10 +170,10 @@ func (e *carried) Expected() bool { return e.failure.Expected }
 // Remote reports whether the error is retried although it is expected.
 func (e *carried) Remote() bool { return e.Retry }
 
-// HTTPStatus returns the status that the error has chosen, 0 without one.
+// HTTPStatus returns the status that the error has chosen, or 0 if it has not.
 func (e *carried) HTTPStatus() int { return e.Status }
 
-// Is reports whether the error was one of the sentinels.
+// Is reports whether the error matched the sentinel in its process.
 func (e *carried) Is(target error) bool {
 	for _, name := range e.failure.Is {
 		if sentinels[name] == target {

@@ -9,8 +9,9 @@ import (
 	"io"
 )
 
-// A frame is a kind, the length of its payload in four bytes, and the payload: the length of its
-// head in four bytes, the head in JSON, and a body.
+// A frame is a message between parent and child. It consists of its kind in one byte, the length of
+// the payload in four bytes, and the payload: the length of the head in four bytes, the head in
+// JSON, and a body.
 type frame struct {
 	kind kind
 	head []byte
@@ -22,21 +23,22 @@ type kind byte
 
 const (
 	callKind    kind = 'C' // parent to child: run a method
-	cancelKind  kind = 'X' // parent to child: end its context
-	stacksKind  kind = 'S' // parent to child: send your stacks; child to parent: these
-	readyKind   kind = 'R' // child to parent: it waits for a call
+	cancelKind  kind = 'X' // parent to child: cancel its context
+	stacksKind  kind = 'S' // parent to child: send your stacks; child to parent: the stacks
+	readyKind   kind = 'R' // child to parent: ready for a call
 	failedKind  kind = 'F' // child to parent: it cannot start
 	logKind     kind = 'L' // child to parent: a log record
-	noteKind    kind = 'N' // child to parent: what a method tells of its call
+	noteKind    kind = 'N' // child to parent: what a method says about its call
 	outcomeKind kind = 'O' // child to parent: the method has returned
 )
 
 const (
-	frameHead = 5       // bytes of a kind and a length
-	maxHead   = 1 << 20 // bytes of a head
+	frameHead = 5       // size of the kind and the length
+	maxHead   = 1 << 20 // largest size of a head
 )
 
-// A tooLargeError is the error of a frame that is over the limit. Nothing of it was written.
+// A tooLargeError is the error for a frame that exceeds the limit. No part of the frame has been
+// written.
 type tooLargeError struct{ size, limit int }
 
 func (e *tooLargeError) Error() string {
@@ -52,7 +54,8 @@ func newFrame(k kind, v any, body []byte) (frame, error) {
 	return frame{k, head, body}, err
 }
 
-// write writes a frame with at most limit bytes of body. A frame without a large body is one write.
+// write writes a frame, whose body may have up to limit bytes. Unless the body is large, it makes a
+// single write.
 func (f *frame) write(w io.Writer, limit int) error {
 	if len(f.body) > limit {
 		return &tooLargeError{len(f.body), limit}
@@ -77,11 +80,11 @@ func (f *frame) write(w io.Writer, limit int) error {
 	return err
 }
 
-// together is how many bytes of a body are written together with the head.
+// together is the size of the largest body that is written together with the head.
 const together = 32 << 10
 
-// readFrame reads a frame with at most limit bytes of body. The length is not trusted: memory is
-// allocated as the bytes come.
+// readFrame reads a frame, whose body may have up to limit bytes. It does not trust the length, and
+// allocates memory only as the bytes arrive.
 func readFrame(r io.Reader, limit int) (frame, error) {
 	var start [frameHead + 4]byte
 	if _, err := io.ReadFull(r, start[:]); err != nil {
@@ -112,7 +115,7 @@ func (f *frame) read(v any) error {
 	return nil
 }
 
-// parts splits a body into pieces of these sizes.
+// parts splits a body into pieces of the given sizes.
 func parts(body []byte, sizes []int) ([][]byte, error) {
 	all := make([][]byte, len(sizes))
 	for i, n := range sizes {

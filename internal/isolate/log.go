@@ -18,15 +18,15 @@ type record struct {
 	Level   slog.Level `json:"level"`
 	Message string     `json:"message"`
 	Attrs   []attr     `json:"attrs,omitempty"`
-	InCall  bool       `json:"in_call,omitempty"` // it was logged with the context of the call
+	InCall  bool       `json:"in_call,omitempty"` // logged with the context of the call
 }
 
 // An attr is an attribute of a record.
 type attr struct {
 	Key   string          `json:"k"`
 	Kind  slog.Kind       `json:"t"`
-	Text  string          `json:"s,omitempty"` // of a string, and of an error
-	Int   int64           `json:"i,omitempty"` // of a duration, too
+	Text  string          `json:"s,omitempty"` // for strings and errors
+	Int   int64           `json:"i,omitempty"` // for integers and durations
 	Uint  uint64          `json:"u,omitempty"`
 	Float json.Number     `json:"f,omitempty"`
 	Bool  bool            `json:"b,omitempty"`
@@ -36,7 +36,7 @@ type attr struct {
 	Any   json.RawMessage `json:"a,omitempty"`
 }
 
-// attrOf returns an attribute as it is sent.
+// attrOf converts an attribute for sending.
 func attrOf(a slog.Attr) attr {
 	v := a.Value.Resolve()
 	is := attr{Key: a.Key, Kind: v.Kind()}
@@ -68,7 +68,8 @@ func attrOf(a slog.Attr) attr {
 	return is
 }
 
-// setAny sets the value to JSON, or to its text if it has none or has methods for text.
+// setAny sets the value to JSON, or to its text if it cannot be encoded as JSON or has methods for
+// text.
 func (a *attr) setAny(v any) {
 	switch v := v.(type) {
 	case error:
@@ -114,7 +115,7 @@ func (a *attr) attr() slog.Attr {
 		return slog.Any(a.Key, errors.New(a.Text))
 	case len(a.Any) > 0:
 		var v any
-		_ = json.Unmarshal(a.Any, &v) // it is JSON: the frame was
+		_ = json.Unmarshal(a.Any, &v) // it is valid, because the whole frame was
 		return slog.Any(a.Key, v)
 	}
 	return slog.String(a.Key, a.Text)
@@ -129,17 +130,17 @@ func (r *record) log(ctx context.Context, h slog.Handler) {
 	for i := range r.Attrs {
 		line.AddAttrs(r.Attrs[i].attr())
 	}
-	_ = h.Handle(ctx, line) // as package slog does
+	_ = h.Handle(ctx, line) // errors are ignored, as in package slog
 }
 
-// A handler sends what a child logs to its parent.
+// A handler is the slog.Handler of a child. It sends records to the parent.
 type handler struct {
-	level *atomic.Int64 // the lowest that the parent logs
+	level *atomic.Int64 // the lowest level that the parent logs
 	send  func(record)
 	scope []scope
 }
 
-// A scope is what With and WithGroup have added, in order.
+// A scope is a group or attributes that WithGroup or WithAttrs added. A handler has them in order.
 type scope struct {
 	group string
 	attrs []attr

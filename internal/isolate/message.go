@@ -20,44 +20,44 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A callHead is the head of a callKind frame. The body has the arguments and, at its end, the
-// context data in gob unless they are texts.
+// A callHead is the head of a callKind frame. The body has the arguments, followed by the context
+// data in gob unless it is in Texts.
 type callHead struct {
 	ID          string            `json:"id"`
 	Parents     []string          `json:"parents,omitempty"`
-	Texts       map[string]string `json:"texts,omitempty"` // the context data, if all of it is text
+	Texts       map[string]string `json:"texts,omitempty"` // the context data if all of it is text
 	Redelivered bool              `json:"redelivered,omitempty"`
 	Attempt     int               `json:"attempt"`
 	Grant       string            `json:"grant,omitempty"`
-	Left        time.Duration     `json:"left,omitempty"` // until the deadline; 0 is none
-	Level       slog.Level        `json:"level"`          // the lowest that is logged
+	Left        time.Duration     `json:"left,omitempty"` // until the deadline; 0 means none
+	Level       slog.Level        `json:"level"`          // the lowest level that is logged
 	Result      string            `json:"result"`         // the content type of the result
 
 	Positional []argument        `json:"positional,omitempty"`
 	More       int               `json:"more,omitempty"`
 	Keyword    []argument        `json:"keyword,omitempty"`
 	Leading    []json.RawMessage `json:"leading,omitempty"`
-	Data       int               `json:"data,omitempty"` // bytes of the context data
+	Data       int               `json:"data,omitempty"` // size of the context data in the body
 }
 
-// An argument is one argument in the body of the frame.
+// An argument describes one argument in the body of the frame.
 type argument struct {
 	Name string `json:"name,omitempty"`
 	Type string `json:"type"` // its content type
 	Size int    `json:"size"`
 }
 
-// An encoding is an [service.Input] that says how its call's result will be encoded.
+// An encoding is a [service.Input] that says how the result of its call will be encoded.
 type encoding interface{ ResultCodec() codec.Codec }
 
-// registerData says to gob which types context data has, besides basic ones.
+// registerData registers with gob the types of context data other than basic ones.
 var registerData = sync.OnceFunc(func() {
 	for _, v := range []any{time.Time{}, []any{}, map[string]any{}} {
 		gob.Register(v)
 	}
 })
 
-// encodeCall returns the frame of a call, and the codec of its result.
+// encodeCall returns the frame for a call, and the codec of its result.
 func encodeCall(ctx context.Context, call *service.IsolatedCall, level slog.Level, codecs codec.Set) (f frame, result codec.Codec, err error) {
 	h := callHead{
 		ID:          strings.TrimPrefix(call.ID, call.Entry.CallID("")),
@@ -74,7 +74,7 @@ func encodeCall(ctx context.Context, call *service.IsolatedCall, level slog.Leve
 	result = codec.TypedJSON
 	if in, ok := call.Input.(encoding); ok {
 		result = in.ResultCodec()
-		if codecOf(codecs, result.ContentType()) == nil { // one that only writes, in JSON
+		if codecOf(codecs, result.ContentType()) == nil { // a codec that can only encode: use JSON
 			result = codec.JSON
 		}
 	}
@@ -107,7 +107,7 @@ func encodeCall(ctx context.Context, call *service.IsolatedCall, level slog.Leve
 	return f, result, err
 }
 
-// encodeArgument returns an argument with its encoding: the one that it has, or JSON.
+// encodeArgument returns an argument in the encoding that it has already, or in JSON.
 func encodeArgument(v signature.Value) (*codec.Encoded, error) {
 	if e, ok := v.(*codec.Encoded); ok {
 		return e, nil
@@ -126,7 +126,7 @@ func encodeArgument(v signature.Value) (*codec.Encoded, error) {
 	return e, err
 }
 
-// encodeData returns the context data of a call: texts, or else gob.
+// encodeData encodes the context data of a call: as texts if all of it is text, otherwise in gob.
 func encodeData(all func(yield func(string, any) bool)) (texts map[string]string, data []byte, err error) {
 	values := maps.Collect(all)
 	if len(values) == 0 {
@@ -146,7 +146,7 @@ func encodeData(all func(yield func(string, any) bool)) (texts map[string]string
 	return texts, nil, nil
 }
 
-// decodeData returns what encodeData was given.
+// decodeData returns the data that encodeData encoded.
 func decodeData(texts map[string]string, data []byte) (map[string]any, error) {
 	if len(texts) == 0 && len(data) == 0 {
 		return nil, nil
@@ -164,7 +164,7 @@ func decodeData(texts map[string]string, data []byte) (map[string]any, error) {
 	return values, nil
 }
 
-// request returns the request of a call that was sent to this process, for its row.
+// request returns the request for a call that was sent to this process, for its row.
 func (h *callHead) request(r *service.Row, body []byte, codecs codec.Set, budget *codec.Budget) (req service.Request, err error) {
 	arguments := append(h.Positional[:len(h.Positional):len(h.Positional)], h.Keyword...)
 	sizes := make([]int, 0, len(arguments)+1)
@@ -206,7 +206,7 @@ func (h *callHead) request(r *service.Row, body []byte, codecs codec.Set, budget
 	return req, nil
 }
 
-// codecOf returns the codec for a content type: one of those that are configured, or a known one.
+// codecOf returns the codec for a content type, a configured or a built-in one.
 func codecOf(codecs codec.Set, contentType string) codec.Codec {
 	for _, set := range []codec.Set{codecs, {codec.TypedJSON, msgpack.Codec}} {
 		if c := set.Of(contentType); c != nil {
@@ -218,7 +218,7 @@ func codecOf(codecs codec.Set, contentType string) codec.Codec {
 
 // An outcome is the head of an outcomeKind frame. The body is the result.
 type outcome struct {
-	Result  bool     `json:"result,omitempty"` // the method returns one
+	Result  bool     `json:"result,omitempty"` // the method returns a result
 	Failure *failure `json:"failure,omitempty"`
 }
 
@@ -226,15 +226,15 @@ type outcome struct {
 type cancellation struct {
 	Cause    string `json:"cause,omitempty"`
 	Deadline bool   `json:"deadline,omitempty"`
-	Stopped  bool   `json:"stopped,omitempty"` // the container of the parent
+	Stopped  bool   `json:"stopped,omitempty"` // the parent's container has been stopped
 }
 
-// cancellationOf returns why a context has ended.
+// cancellationOf returns the cancellation that tells the child why a context ended.
 func cancellationOf(cause error) cancellation {
 	return cancellation{cause.Error(), errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, service.ErrStopped)}
 }
 
-// cause returns the cause with which the context in the child ends.
+// cause returns the cause with which the child cancels its context.
 func (c cancellation) cause() error {
 	switch {
 	case c.Deadline:

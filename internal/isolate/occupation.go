@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An occupation is a call that has a child to itself.
+// An occupation is a call that is assigned to a child.
 type occupation struct {
 	*process
 	pool    *pool
@@ -21,8 +21,8 @@ type occupation struct {
 	stacks  chan string
 }
 
-// run sends the call to the child, and returns its outcome. If the time of the call is over before,
-// it returns when the method has returned or the child has ended.
+// run sends the call to the child and returns its outcome. If the context ends first, it returns
+// when the method has returned or the child has ended.
 func (o *occupation) run(f frame) (any, error) {
 	o.occupied.Store(o)
 	written := make(chan error, 1)
@@ -39,7 +39,7 @@ func (o *occupation) run(f frame) (any, error) {
 		return o.finish(f)
 	case <-o.gone:
 		select {
-		case f := <-o.outcome: // the process has ended after it
+		case f := <-o.outcome: // sent before the process ended
 			return o.finish(f)
 		default:
 			return nil, o.died()
@@ -49,7 +49,7 @@ func (o *occupation) run(f frame) (any, error) {
 	}
 }
 
-// finish gives the child back, and returns the outcome.
+// finish returns the child to the pool, and returns the outcome.
 func (o *occupation) finish(f frame) (any, error) {
 	o.occupied.Store(nil)
 	o.crash.settle(o.process)
@@ -69,7 +69,7 @@ func (o *occupation) finish(f frame) (any, error) {
 	return codec.Frozen(o.codec, f.body)
 }
 
-// died logs that the child has ended during the call, and returns its error.
+// died logs that the child ended during the call, and returns the error for it.
 func (o *occupation) died() error {
 	end := o.end(o.call)
 	fields := []slog.Attr{slog.String("reason", string(end.Reason)), slog.String("detail", end.Detail), slog.Int("pid", o.cmd.Process.Pid)}
@@ -80,23 +80,23 @@ func (o *occupation) died() error {
 	return end
 }
 
-// log logs with what identifies the call.
+// log logs a message with attributes that identify the call.
 func (o *occupation) log(level slog.Level, message string, fields []slog.Attr) {
 	identity := []slog.Attr{slog.String("method", o.call.Method), slog.String("call_id", o.call.ID), slog.String("root_call_id", service.LoggedID(o.call.Root()))}
 	o.pool.row.Logger().LogAttrs(o.ctx, level, message, append(identity, fields...)...) //nolint:sloglint // a constant of each caller
 }
 
-// overTime ends a method whose context has ended: first it is told, after the grace its process has
-// to print its stacks, and then it is killed.
+// overTime ends a method whose context has ended. It cancels the context in the child and, if the
+// method does not return within the grace period, gets the stacks of the process and kills it.
 func (o *occupation) overTime(cause error, written <-chan error) (any, error) {
 	grace := time.NewTimer(o.pool.grace())
 	defer grace.Stop()
-	reads := false // the child does
+	reads := false // whether the child reads its frames
 	select {
 	case err := <-written:
 		reads = true
 		if x, frameErr := newFrame(cancelKind, cancellationOf(cause), nil); err == nil && frameErr == nil {
-			_ = x.write(o.in, o.pool.limits) // if it cannot be told, it is killed
+			_ = x.write(o.in, o.pool.limits) // if this fails, the child is killed later
 		}
 	case <-grace.C:
 		grace.Reset(0)
@@ -122,9 +122,9 @@ func (o *occupation) overTime(cause error, written <-chan error) (any, error) {
 	return nil, cause
 }
 
-// lastStacks returns the stacks of a child that is about to be killed. It asks the child, and a
-// child that does not answer gets SIGQUIT: then Go prints them, but not always those of goroutines
-// that run.
+// lastStacks returns the stacks of a child that is about to be killed. If the child does not
+// answer, lastStacks sends SIGQUIT, which makes Go print them, though not always those of running
+// goroutines.
 func (o *occupation) lastStacks(reads bool) string {
 	answer := time.NewTimer(o.pool.grace())
 	defer answer.Stop()
@@ -146,16 +146,16 @@ func (o *occupation) lastStacks(reads bool) string {
 	return o.crash.stack(o.method())
 }
 
-// method returns the Go method as stacks have it: (*Shop).Render.
+// method returns the start of the Go method's line in a stack, such as "(*Shop).Render(".
 func (o *occupation) method() string {
 	t := o.pool.host.Type(o.call.Service)
 	return "(*" + t.Name() + ")." + o.call.Entry.Method + "("
 }
 
-// memoryInterval is how often the memory of a process that runs a call is read.
+// memoryInterval is how often the memory of a process with a running call is checked.
 const memoryInterval = 20 * time.Millisecond
 
-// watchMemory kills the child if it takes more memory than it may, 0 is any.
+// watchMemory kills the child if it takes more memory than limit; 0 means no limit.
 func (o *occupation) watchMemory(limit int64) (stop func()) {
 	if limit == 0 {
 		return func() {}

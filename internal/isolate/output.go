@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	maxLine  = 16 << 10 // bytes of a line of output; a longer one is cut into several
-	maxStack = 64 << 10 // bytes of the stacks in a log line
-	maxCrash = 1 << 20  // bytes that are kept of what a process prints when it crashes
+	maxLine  = 16 << 10 // bytes of a line of output; a longer line is split
+	maxStack = 64 << 10 // bytes of stacks in a log line
+	maxCrash = 1 << 20  // bytes of crash output that are kept for each process
 )
 
 // output logs what a child prints, line by line.
@@ -43,19 +43,19 @@ func (c *process) print(stream, line string) {
 	c.pool.row.Logger().InfoContext(ctx, "output of an isolated process", "stream", stream, "line", line, "pid", c.cmd.Process.Pid)
 }
 
-// A crash is what Go prints when a program crashes: from its first line on, standard error is not
-// logged line by line.
+// A crash collects what Go prints when a program crashes. From the first such line on, standard
+// error is not logged line by line.
 type crash struct {
 	mu    sync.Mutex
 	lines []string
 	size  int
-	used  bool // it is in another log line
+	used  bool // it is part of another log line
 }
 
-// crashes begin the first line that Go prints when a program crashes.
+// crashes lists the prefixes with which Go's crash output can begin.
 var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "SIG", "[signal ", "unexpected fault address ", "unexpected signal "}
 
-// take keeps a line of a crash. It returns false if the line belongs to none.
+// take adds a line to the crash. It returns false if the line does not belong to a crash.
 func (c *crash) take(line string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,8 +69,8 @@ func (c *crash) take(line string) bool {
 	return true
 }
 
-// head returns the line that says what has happened, "" if nothing has. Lines of the runtime's
-// details come before the fatal error.
+// head returns the line that says why the process crashed, or "" if it did not. The runtime may
+// print details before that line.
 func (c *crash) head() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +85,7 @@ func (c *crash) head() string {
 	return clip.Text(c.lines[0], clip.Log)
 }
 
-// stack returns what was printed, for a log line. The goroutines that run the method come first.
+// stack returns the crash output for a log line, beginning with the goroutines that run the method.
 func (c *crash) stack(method string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +93,7 @@ func (c *crash) stack(method string) string {
 	return focused(strings.Join(c.lines, "\n"), method)
 }
 
-// focused returns stacks for a log line: first those of the goroutines that run the method.
+// focused returns stacks for a log line, beginning with those of goroutines that run the method.
 func focused(stacks, method string) string {
 	var first, others []string
 	for block := range strings.SplitSeq(stacks, "\n\n") {
@@ -106,7 +106,7 @@ func focused(stacks, method string) string {
 	return clip.Text(strings.Join(append(first, others...), "\n\n"), maxStack)
 }
 
-// settle logs what looked like a crash, if the process has lived on.
+// settle logs the lines that looked like a crash, because the process has lived on.
 func (c *crash) settle(p *process) {
 	c.mu.Lock()
 	lines := c.lines
@@ -117,8 +117,8 @@ func (c *crash) settle(p *process) {
 	}
 }
 
-// flush logs, line by line, what looked like a crash and was logged nowhere, because no call
-// ran.
+// flush logs, line by line, crash output that is not part of another log line because no call was
+// running.
 func (c *crash) flush(p *process) {
 	c.mu.Lock()
 	lines := c.lines

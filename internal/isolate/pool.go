@@ -12,31 +12,31 @@ import (
 )
 
 const (
-	firstDelay = 10 * time.Millisecond // before a child is replaced whose predecessor died, too
+	firstDelay = 10 * time.Millisecond // before a child is started after the second failure in a row; doubled for each further one
 	maxDelay   = 5 * time.Second
-	idleTime   = time.Minute // after which a child ends that is not needed
+	idleTime   = time.Minute // how long a surplus child may be idle before it is ended
 	startTime  = time.Minute // how long a child may take to start
 )
 
-// A pool has the children of one row. It is the row's Isolator.
+// A pool holds the children of one row. It is the row's Isolator.
 type pool struct {
 	*Server
 	row   *service.Row
-	limit int // how many children there are at most
+	limit int // largest number of children
 
 	mu       sync.Mutex
 	all      map[*process]bool
-	idle     []*process // the last one was used last
+	idle     []*process // the most recently used one is the last
 	starting int
-	waiting  []chan taken // calls
-	failures int          // starts and children that failed since a call has succeeded
-	failure  error        // of the last start, nil if it succeeded
+	waiting  []chan taken // one for each waiting call
+	failures int          // failed starts and children since the last call that succeeded
+	failure  error        // of the last start; nil if it succeeded
 	closed   bool
-	quit     chan struct{} // closed with closed
+	quit     chan struct{} // closed when closed is set
 	starts   sync.WaitGroup
 }
 
-// A taken is a child for a call, or why there is none.
+// A taken is a child for a call, or the reason why there is none.
 type taken struct {
 	process *process
 	err     error
@@ -69,7 +69,7 @@ func (p *pool) start(ctx context.Context) error {
 	}
 }
 
-// take returns a child that nobody uses, and waits for one if need be.
+// take returns an idle child. It waits for one if there is none.
 func (p *pool) take(ctx context.Context) (*process, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -96,7 +96,7 @@ func (p *pool) take(ctx context.Context) (*process, error) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(c chan taken) bool { return c == ready })
 	p.mu.Unlock()
 	select {
-	case t := <-ready: // at the last moment
+	case t := <-ready: // it was delivered at the last moment
 		if t.process != nil {
 			p.put(t.process)
 		}
@@ -105,11 +105,11 @@ func (p *pool) take(ctx context.Context) (*process, error) {
 	return nil, context.Cause(ctx)
 }
 
-// put gives a child back whose call has ended.
+// put returns a child to the pool when its call has ended.
 func (p *pool) put(c *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.all[c] { // it has ended meanwhile
+	if !p.all[c] { // it has ended in the meantime
 		return
 	}
 	if p.deliver(taken{process: c}) {
@@ -121,7 +121,8 @@ func (p *pool) put(c *process) {
 	}
 }
 
-// deliver gives a child to a call that waits. The caller holds mu.
+// deliver passes t to the first waiting call. It returns false if no call is waiting. The caller
+// holds mu.
 func (p *pool) deliver(t taken) bool {
 	if len(p.waiting) == 0 {
 		return false
@@ -132,7 +133,7 @@ func (p *pool) deliver(t taken) bool {
 	return true
 }
 
-// dismiss ends a child that is idle, unless it is the only one.
+// dismiss ends an idle child, unless it is the only idle one.
 func (p *pool) dismiss(c *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,7 +147,7 @@ func (p *pool) dismiss(c *process) {
 	c.close()
 }
 
-// succeeded notes that a call has ended in order: children are replaced without a delay.
+// succeeded records that a child completed a call, so children are replaced without a delay again.
 func (p *pool) succeeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,7 +170,8 @@ func (p *pool) gone(c *process) {
 	p.grow()
 }
 
-// grow starts children: one for each call that waits, and a spare one. The caller holds mu.
+// grow starts children: one for each waiting call, and a spare one if none is idle. The caller
+// holds mu.
 func (p *pool) grow() {
 	for !p.closed && len(p.all)+p.starting < p.limit && p.starting < len(p.waiting)+max(0, 1-len(p.idle)) {
 		p.starting++
@@ -209,7 +211,7 @@ func (p *pool) add(delay time.Duration) {
 	p.grow()
 }
 
-// noted adds a child that has not ended yet. The caller holds mu.
+// noted adds a child. It returns false if the child has ended already. The caller holds mu.
 func (p *pool) noted(c *process) bool {
 	select {
 	case <-c.gone:
@@ -221,7 +223,7 @@ func (p *pool) noted(c *process) bool {
 	}
 }
 
-// failed logs that a child could not start. Calls that wait fail if there is no other child. The
+// failed logs that a child could not start. If there is no other child, the waiting calls fail. The
 // caller holds mu.
 func (p *pool) failed(err error) {
 	p.failures++
@@ -233,8 +235,8 @@ func (p *pool) failed(err error) {
 	}
 }
 
-// stop ends the children in order, and returns when they have ended. Those that have not when ctx
-// ends are killed.
+// stop ends the children by closing their pipes, and returns when they have ended. It kills those
+// that are left when ctx ends.
 func (p *pool) stop(ctx context.Context) {
 	all := p.close()
 	for _, c := range all {
@@ -258,7 +260,7 @@ func (p *pool) kill() {
 	}
 }
 
-// close lets no child be taken any more, and returns all.
+// close closes the pool, so that no child can be taken, and returns all children.
 func (p *pool) close() (all []*process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,12 +19,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// variable tells a process that it is a child: it has an Assignment in JSON.
+// variable is the environment variable that makes a process a child. It contains an Assignment in
+// JSON.
 const variable = "GOMEKO_ISOLATED"
 
-// An Assignment is what a child is told when it is started.
+// An Assignment is what the parent tells a child at its start.
 type Assignment struct {
-	Row      string        `json:"row"`      // as in "shop.Render"
+	Row      string        `json:"row"`      // such as "shop.Render"
 	Instance string        `json:"instance"` // of the parent
 	Broker   string        `json:"broker,omitempty"`
 	Memory   int64         `json:"memory,omitempty"`
@@ -32,27 +33,27 @@ type Assignment struct {
 	Grace    time.Duration `json:"grace"`
 }
 
-// A process is a child as its parent sees it.
+// A process is a child, as its parent sees it.
 type process struct {
 	pool *pool
 	cmd  *exec.Cmd
-	in   *os.File // what it reads
+	in   *os.File // the pipe from which the child reads
 	rest *time.Timer
 
-	occupied atomic.Pointer[occupation] // the call that runs
+	occupied atomic.Pointer[occupation] // the running call
 	crash    crash
 
-	opened  chan struct{}          // closed when it is ready, or has failed to start
-	ready   bool                   // set before opened is closed, as failure
-	failure string                 // why it cannot start, in its words
+	opened  chan struct{}          // closed when the child is ready or has failed to start
+	ready   bool                   // set before opened is closed, like failure
+	failure string                 // why it cannot start, as reported by the child
 	broken  atomic.Pointer[string] // why its frames cannot be read
-	swollen atomic.Int64           // bytes that it had when it was killed for them
-	gone    chan struct{}          // closed when it has ended, and everything was read
+	swollen atomic.Int64           // bytes of memory for which it was killed
+	gone    chan struct{}          // closed when it has ended and all of its output has been read
 
 	closing sync.Once
 }
 
-// spawn starts a child, and waits until it is ready.
+// spawn starts a child and waits until it is ready.
 func (s *Server) spawn(p *pool) (*process, error) {
 	c := &process{pool: p, opened: make(chan struct{}), gone: make(chan struct{})}
 	pipes, err := c.command()
@@ -61,7 +62,7 @@ func (s *Server) spawn(p *pool) (*process, error) {
 	}
 	s.forked(func() { err = c.cmd.Start() })
 	for _, theirs := range []*os.File{pipes[0].read, pipes[1].write, pipes[2].write, pipes[3].write} {
-		_ = theirs.Close() // the child has its own
+		_ = theirs.Close() // the child has its own copy
 	}
 	if err != nil {
 		for _, ours := range []*os.File{pipes[0].write, pipes[1].read, pipes[2].read, pipes[3].read} {
@@ -77,7 +78,7 @@ func (s *Server) spawn(p *pool) (*process, error) {
 	return c, nil
 }
 
-// wait waits until a child is ready. One that does not become ready is killed.
+// wait waits until a child is ready. It kills a child that does not become ready.
 func (c *process) wait() error {
 	limit := time.NewTimer(startTime)
 	defer limit.Stop()
@@ -94,14 +95,15 @@ func (c *process) wait() error {
 		failure = fmt.Sprintf("it is not ready after %s", startTime)
 	}
 	c.kill()
-	<-c.gone // nothing more is read: c.failure does not change
+	<-c.gone // nothing more is read, so c.failure does not change
 	return errors.New(cmp.Or(failure, c.failure, c.how()))
 }
 
-// A pipe has its two ends.
+// A pipe is the two ends of a pipe.
 type pipe struct{ read, write *os.File }
 
-// command makes the command and its pipes: calls, frames, standard output and standard error.
+// command creates the child's command, and its pipes for calls, frames, standard output and
+// standard error.
 func (c *process) command() (pipes [4]pipe, err error) {
 	s := c.pool.Server
 	path, err := s.program()
@@ -143,18 +145,18 @@ func (s *Server) grace() time.Duration {
 	return defaultGrace
 }
 
-// lastTime is how long the last output of a process that has ended is waited for: a process that it
-// has started and that has left its group may have the pipes.
+// lastTime limits the wait for the rest of the output of a process that has ended. A process that
+// it started, and that left its process group, may keep the pipes open.
 const lastTime = time.Second
 
-// follow reads what a child says until it has ended.
+// follow reads everything that a child sends, until it has ended.
 func (c *process) follow(frames, stdout, stderr *os.File) {
 	var readers sync.WaitGroup
 	readers.Go(func() { c.receive(frames) })
 	readers.Go(func() { c.output("stdout", stdout) })
 	readers.Go(func() { c.output("stderr", stderr) })
-	_ = c.cmd.Wait() // ProcessState has the status
-	c.killGroup()    // what it has left running
+	_ = c.cmd.Wait() // the status is in ProcessState
+	c.killGroup()    // kill what it left running
 	for _, f := range []*os.File{frames, stdout, stderr} {
 		_ = f.SetReadDeadline(time.Now().Add(lastTime))
 	}
@@ -168,7 +170,7 @@ func (c *process) follow(frames, stdout, stderr *os.File) {
 	c.pool.gone(c)
 }
 
-// receive reads the frames of a child. It does not trust them: the method may write to any
+// receive reads the frames of a child. It does not trust them, because the method may write to any
 // file.
 func (c *process) receive(from *os.File) {
 	r := bufio.NewReaderSize(from, 64<<10)
@@ -239,13 +241,13 @@ func (c *process) take(f frame) error {
 	return nil
 }
 
-// close has the child end: it reads no more calls.
+// close closes the pipe from which the child reads calls, which makes the child end.
 func (c *process) close() { c.closing.Do(func() { _ = c.in.Close() }) }
 
-// kill kills the child and what it has started.
+// kill kills the child and everything that it started.
 func (c *process) kill() { c.killGroup() }
 
-// end says how the process has ended, for a call that it ran.
+// end returns the error for the call that the process ran when it ended. It says how it ended.
 func (c *process) end(call *service.IsolatedCall) *service.ProcessError {
 	e := &service.ProcessError{Service: call.Service, Row: call.Entry.Name, Detail: c.how()}
 	memory, _ := call.Entry.Isolated()
@@ -267,7 +269,7 @@ func (c *process) end(call *service.IsolatedCall) *service.ProcessError {
 	return e
 }
 
-// how describes how the process has ended: with what it has printed of a crash, or its status.
+// how describes how the process ended: with the main line of its crash output, or its status.
 func (c *process) how() string {
 	if head := c.crash.head(); head != "" {
 		return head

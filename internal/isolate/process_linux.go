@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// attributes returns the attributes of a child: a group of its own, and SIGKILL when the thread
-// that has started it ends, which is when the parent does.
+// attributes returns the attributes of a child. It has its own process group, and gets SIGKILL when
+// the thread that started it ends, which is when the parent does.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 var pageSize = int64(os.Getpagesize())
 
-// resident returns the bytes of memory that a process has, 0 if that is not known.
+// resident returns the memory of a process in bytes, or 0 if it is unknown.
 func resident(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	fields := bytes.Fields(text)

@@ -4,8 +4,8 @@ package isolate
 
 import "syscall"
 
-// attributes returns the attributes of a child: a group of its own.
+// attributes returns the attributes of a child, which has its own process group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// resident returns 0: the memory of another process is not known.
+// resident returns 0, because the memory of other processes is unknown here.
 func resident(int) int64 { return 0 }

@@ -16,14 +16,15 @@ import (
 
 // A Config configures [Serve].
 type Config struct {
-	Path string   // of the program; "" is this one
-	Args []string // of its command line, without the path
+	Path string   // of the program; "" means this program
+	Args []string // the command line without the path
 
-	// Broker is the URI of the broker that this process or its parent hosts, "" if neither does.
+	// Broker returns the URI of the broker that this process or its parent hosts, or "" if neither
+	// does.
 	Broker func() string
 
-	// Grace is how long a method whose context has ended may take to return, and how long its process
-	// may then take to print its stacks. 0 is 1 s.
+	// Grace is how long a method may take to return after its context has ended, and how long its
+	// process may then take to print its stacks. 0 means 1 s.
 	Grace time.Duration
 }
 
@@ -32,8 +33,8 @@ const (
 	minLimit     = 64 << 20 // bytes of the largest frame
 )
 
-// A Server has the children of a container, in a pool for each row with isolate:"process". It is
-// started before the entrypoints, and stopped after all calls have ended.
+// A Server manages the children of a container, in a pool for each row with isolate:"process". It
+// starts before the entrypoints, and stops after all calls have ended.
 type Server struct {
 	cfg    Config
 	host   *service.Host
@@ -43,12 +44,12 @@ type Server struct {
 	ready  atomic.Bool // Start has returned
 
 	forks chan func()
-	over  chan struct{} // closed when the goroutine that forks has ended
+	over  chan struct{} // closed when the forking thread has ended
 	ends  sync.Once
 }
 
 // Serve returns an extension that runs the methods of isolated rows in children. On systems without
-// process groups it does nothing: the methods run in this process.
+// process groups it does nothing, and the methods run in this process.
 func Serve(cfg Config) service.Extension {
 	return func(h *service.Host) error {
 		if !Supported {
@@ -75,7 +76,7 @@ func newServer(h *service.Host, cfg Config) *Server {
 	return &Server{cfg: cfg, host: h, codecs: broker.Accepts(), limits: max(minLimit, 4*broker.MaxMessage), forks: make(chan func()), over: make(chan struct{})}
 }
 
-// Start starts the first child of each pool, all at the same time.
+// Start starts the first child of each pool, all at once.
 func (s *Server) Start(ctx context.Context) error {
 	go s.fork()
 	errs := make([]error, len(s.pools))
@@ -92,8 +93,8 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// fork starts the processes. The kernel kills a child when the thread that has started it ends, so
-// this is one thread, which ends last.
+// fork starts the processes. It runs on one thread, which ends after all children have, because the
+// kernel kills a child when the thread that started it ends.
 func (s *Server) fork() {
 	defer close(s.over)
 	runtime.LockOSThread()
@@ -103,7 +104,7 @@ func (s *Server) fork() {
 	}
 }
 
-// forked has fn called by the thread that forks.
+// forked runs fn on the forking thread.
 func (s *Server) forked(fn func()) {
 	done := make(chan struct{})
 	s.forks <- func() {
@@ -113,7 +114,7 @@ func (s *Server) forked(fn func()) {
 	<-done
 }
 
-// Stop ends the children in order. Those that have not ended when ctx ends are killed.
+// Stop ends the children in an orderly way. It kills those that are left when ctx ends.
 func (s *Server) Stop(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, p := range s.pools {
@@ -135,7 +136,7 @@ func (s *Server) Kill() {
 	s.end()
 }
 
-// end ends the thread that forks.
+// end ends the forking thread.
 func (s *Server) end() {
 	s.ends.Do(func() { close(s.forks) })
 	<-s.over
@@ -146,7 +147,7 @@ func (s *Server) program() (string, error) {
 	if s.cfg.Path != "" {
 		return s.cfg.Path, nil
 	}
-	if runtime.GOOS == "linux" { // also if the file was replaced or deleted
+	if runtime.GOOS == "linux" { // this path works even if the file was replaced or deleted
 		return "/proc/self/exe", nil
 	}
 	return os.Executable()
