@@ -16,29 +16,29 @@ import (
 
 // An API is a broker's management API.
 type API interface {
-	// Get decodes the response of the API at a path below /api, and returns its header.
+	// Get requests a path below /api, decodes the response into into, and returns its header.
 	Get(ctx context.Context, path string, into any) (http.Header, error)
 }
 
-// A Patient is what [Examine] looks at.
+// A Patient is the input of [Examine].
 type Patient struct {
 	Version string // of gomeko
 	Broker  transport.Config
-	Plans   []connection.Plan // what services will ask the broker for
-	API     API               // nil leaves out what needs it
-	Wait    time.Duration     // for answers of running services; the default is 1 s
+	Plans   []connection.Plan // everything that services will ask the broker for
+	API     API               // nil skips the checks that need it
+	Wait    time.Duration     // for answers from running services; the default is 1 s
 
-	// Store opens the store of jobs, whatever its tables are. nil is without a store.
+	// Store opens the store of jobs, whatever tables it has. It is nil if there is no store.
 	Store func(context.Context) (*store.Store, error)
 
-	// Migrated says that services create the tables of jobs, or bring them to their version.
+	// Migrated says that the services create or migrate the tables of the store themselves.
 	Migrated bool
 }
 
 // requestTime limits each request to the broker, its management API and the store.
 const requestTime = 10 * time.Second
 
-// An examination is one run of [Examine].
+// An examination is one call of [Examine].
 type examination struct {
 	Patient
 	Report
@@ -46,12 +46,12 @@ type examination struct {
 	conn   *transport.Conn // nil if the broker cannot be reached
 	vhost  string
 
-	unread []string // what could not be read from the management API
-	reason error    // why not
+	unread []string // what the management API could not be asked for
+	reason error    // the reason for unread
 }
 
-// Examine looks at everything, and returns what it has found. It changes nothing. When ctx ends,
-// the rest is left out, and the error is the cause of that.
+// Examine runs all checks and returns the findings. It changes nothing. If ctx ends, it skips the
+// rest and returns the cause as its error.
 func Examine(ctx context.Context, p Patient) (*Report, error) {
 	x := &examination{Patient: p}
 	x.add(Info, "version", "this program", "gomeko %s", p.Version)
@@ -97,10 +97,10 @@ func (x *examination) connect(ctx context.Context) error {
 func (x *examination) hangUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = x.conn.Close(ctx) // nothing is under way
+	_ = x.conn.Close(ctx) // nothing is in flight
 }
 
-// unreachable adds a finding for each broker that cannot be reached.
+// unreachable adds a finding for each broker that could not be reached.
 func (x *examination) unreachable(err error) {
 	for _, err := range each(err) {
 		var failed *transport.DialError
@@ -119,7 +119,8 @@ func (x *examination) unreachable(err error) {
 	}
 }
 
-// cutRemedy cuts an error's text at the last ": ", after which errors of transport say what to do.
+// cutRemedy splits an error's text at the last ": ". The errors of package transport say after it
+// what to do.
 func cutRemedy(text string) (what, remedy string, ok bool) {
 	i := strings.LastIndex(text, ": ")
 	if i < 0 {
@@ -128,7 +129,7 @@ func cutRemedy(text string) (what, remedy string, ok bool) {
 	return text[:i], text[i+2:], true
 }
 
-// each returns the errors that err joins, or err.
+// each returns the errors that err joins, or err itself.
 func each(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -136,7 +137,8 @@ func each(err error) []error {
 	return []error{err}
 }
 
-// older reports whether a version is older than major.minor. One that cannot be read is not.
+// older reports whether a version is older than major.minor. It returns false for a version that it
+// cannot parse.
 func older(version string, major, minor int) bool {
 	var a, b int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &a, &b); n != 2 {

@@ -4,7 +4,8 @@ package doctor
 
 import "syscall"
 
-// openFiles looks at how many files a process may open. Go has raised its limit to the highest one.
+// openFiles checks how many files a process may open. Go has raised its soft limit to the hard
+// limit.
 func (x *examination) openFiles() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

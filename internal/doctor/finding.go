@@ -8,26 +8,26 @@ import (
 // A Level says how bad a [Finding] is.
 type Level string
 
-// The levels.
+// Levels, the worst first.
 const (
-	Problem Level = "problem" // services fail, or lose messages
-	Warning Level = "warning" // they may, later
+	Problem Level = "problem" // services fail or lose messages
+	Warning Level = "warning" // services may fail or lose messages later
 	Info    Level = "info"    // nothing is wrong
 )
 
-// A Finding is something that is wrong, or an Info: what was examined.
+// A Finding describes a problem or, at the level Info, what was examined.
 type Finding struct {
 	Level  Level  `json:"level"`
-	Check  string `json:"check"` // which check has found it, such as "permission"; it does not change
+	Check  string `json:"check"` // the check that found it, such as "permission"; the names are stable
 	Where  string `json:"where"`
 	What   string `json:"what"`
-	Remedy string `json:"remedy,omitempty"` // a command to type, if one can help
+	Remedy string `json:"remedy,omitempty"` // a command that can help, if any
 }
 
-// A Report is what [Examine] has found.
+// A Report is the result of [Examine].
 type Report struct {
 	Findings  []Finding
-	Unchecked []string // what needs the management API, if none was given
+	Unchecked []string // what could not be checked because there is no management API
 }
 
 // Count returns the number of findings of a level.
@@ -40,7 +40,7 @@ func (r *Report) Count(l Level) (n int) {
 	return n
 }
 
-// sort puts problems first, and what was examined last.
+// sort sorts the findings by level, problems first.
 func (r *Report) sort() {
 	order := []Level{Problem, Warning, Info}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -48,13 +48,13 @@ func (r *Report) sort() {
 	})
 }
 
-// add adds a finding. Its remedy is added to it with [entry.remedy].
+// add adds a finding. Its remedy can be set with [entry.remedy].
 func (r *Report) add(l Level, check, where, what string, args ...any) entry {
 	r.Findings = append(r.Findings, Finding{Level: l, Check: check, Where: where, What: fmt.Sprintf(what, args...)})
 	return entry{&r.Findings[len(r.Findings)-1]}
 }
 
-// An entry is the finding that was added last.
+// An entry is a finding that has just been added.
 type entry struct{ *Finding }
 
 func (e entry) remedy(format string, args ...any) { e.Remedy = fmt.Sprintf(format, args...) }

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	mostDelays  = 500 // delay queues
-	mostListed  = 20  // leftovers that are listed one by one
+	mostDelays  = 500 // more delay queues than this are a warning
+	mostListed  = 20  // the most leftovers that are listed individually
 	replyPrefix = "rpc.reply-"
 	delayPrefix = deadletter.Prefix + "delay."
 )
 
-// delayQueues looks whether there are too many delay queues.
+// delayQueues checks whether there are too many delay queues.
 func (x *examination) delayQueues(all []queue) {
 	n := 0
 	for _, q := range all {
@@ -33,7 +33,7 @@ func (x *examination) delayQueues(all []queue) {
 	}
 }
 
-// leftovers looks for queues of gomeko that nobody uses.
+// leftovers finds queues of gomeko that nobody uses.
 func (x *examination) leftovers(ctx context.Context, all []queue, consumers map[string]int) {
 	wait := cmp.Or(x.Wait, time.Second)
 	limited, cancel := context.WithTimeout(ctx, wait+requestTime)
@@ -68,8 +68,8 @@ func (x *examination) leftovers(ctx context.Context, all []queue, consumers map[
 	}
 }
 
-// leftover reports whether a queue without a consumer is one of gomeko's that stays although nobody
-// uses it.
+// leftover reports whether a queue without consumers is a queue of gomeko that stays although
+// nobody uses it.
 func (q *queue) leftover() bool {
 	switch {
 	case strings.HasPrefix(q.Name, fleet.HubExchange+"-"):

@@ -12,18 +12,18 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// needAPI is what the management API alone can tell.
+// needAPI lists what only the management API can tell.
 var needAPI = []string{
 	"alarms of memory and disk", "the broker's clock and files", "connections without heartbeats",
 	"feature flags", "policies", "leftover queues", "the number of delay queues",
 }
 
 const (
-	enoughFiles = 4096 // what a process should be able to open
-	mostUsed    = 0.8  // of what a broker can open
+	enoughFiles = 4096 // number of files that a process should be able to open
+	mostUsed    = 0.8  // the part of a limit above which its use is a warning
 )
 
-// manage looks at what the broker's management API tells.
+// manage runs the checks that use the broker's management API.
 func (x *examination) manage(ctx context.Context) {
 	if x.API == nil {
 		x.Unchecked = needAPI
@@ -62,9 +62,9 @@ func vhostOf(cfg transport.Config) string {
 	return strings.TrimPrefix(u.Path, "/")
 }
 
-// get reads a path of the management API. If that is not possible, it notes what cannot be checked.
+// get reads a path of the management API. If that fails, it records that what cannot be checked.
 func (x *examination) get(ctx context.Context, what, path string, into any) (http.Header, bool) {
-	if x.reason != nil && len(x.unread) > 0 && x.unread[0] == needAPI[0] { // it cannot be reached at all
+	if x.reason != nil && len(x.unread) > 0 && x.unread[0] == needAPI[0] { // the API is not reachable at all
 		x.unread = append(x.unread, what)
 		return nil, false
 	}
@@ -78,7 +78,7 @@ func (x *examination) get(ctx context.Context, what, path string, into any) (htt
 	return header, err == nil
 }
 
-// overview looks at the broker's clock.
+// overview checks the broker's clock.
 func (x *examination) overview(ctx context.Context) {
 	var overview struct {
 		Product string `json:"product_name"`
@@ -98,7 +98,7 @@ func (x *examination) overview(ctx context.Context) {
 	}
 }
 
-// nodes looks at the alarms and the limits of each node.
+// nodes checks the alarms and the limits of each node.
 func (x *examination) nodes(ctx context.Context) {
 	var all []struct {
 		Name         string   `json:"name"`
@@ -137,8 +137,8 @@ func (x *examination) nodes(ctx context.Context) {
 	}
 }
 
-// limit adds a finding if a node uses most of what it may open, or may open only few. A total of 0
-// is not known.
+// limit adds a finding if a node uses most of its limit, or if the limit is low. A total of 0 is
+// unknown.
 func (x *examination) limit(check, where, what string, used, total int) {
 	if total > 0 && (float64(used) > mostUsed*float64(total) || what == "files" && total < enoughFiles) {
 		x.add(Warning, check, where, "the broker has %d of at most %d %s open", used, total, what).
@@ -146,7 +146,7 @@ func (x *examination) limit(check, where, what string, used, total int) {
 	}
 }
 
-// connections looks for connections without heartbeats.
+// connections finds connections without heartbeats.
 func (x *examination) connections(ctx context.Context) {
 	var all []struct {
 		Name    string `json:"name"`
@@ -171,7 +171,7 @@ func (x *examination) has(check string) bool {
 	return slices.ContainsFunc(x.Findings, func(f Finding) bool { return f.Check == check })
 }
 
-// A queue is a queue as the management API describes it.
+// A queue is a queue, as the management API describes it.
 type queue struct {
 	Name           string         `json:"name"`
 	Type           string         `json:"type"`
@@ -180,17 +180,17 @@ type queue struct {
 	Arguments      map[string]any `json:"arguments"`
 	Policy         string         `json:"policy"`
 	OperatorPolicy string         `json:"operator_policy"`
-	Messages       *int           `json:"messages"` // nil if RabbitMQ has not counted yet
+	Messages       *int           `json:"messages"` // nil if RabbitMQ has not counted them yet
 }
 
-// temporary reports whether the broker deletes the queue without anybody asking for it.
+// temporary reports whether the broker deletes the queue on its own.
 func (q *queue) temporary() bool {
 	_, expires := q.Arguments["x-expires"]
 	return q.Exclusive || q.AutoDelete || expires
 }
 
-// queues returns the queues of the virtual host, and how many consumers each has. RabbitMQ counts
-// consumers in its list of queues every 5 s only, so they are counted here.
+// queues returns the queues of the virtual host, and the number of consumers of each. It counts the
+// consumers itself, because RabbitMQ updates their number in the list of queues only every 5 s.
 func (x *examination) queues(ctx context.Context) (all []queue, consumers map[string]int, ok bool) {
 	vhost := url.PathEscape(x.vhost)
 	if _, ok := x.get(ctx, "queues and policies", "queues/"+vhost, &all); !ok {
@@ -211,7 +211,7 @@ func (x *examination) queues(ctx context.Context) (all []queue, consumers map[st
 	return all, consumers, true
 }
 
-// featureFlags looks for features of RabbitMQ that the services need.
+// featureFlags checks the features of RabbitMQ that the services need.
 func (x *examination) featureFlags(ctx context.Context) {
 	var all []struct {
 		Name  string `json:"name"`
@@ -224,7 +224,7 @@ func (x *examination) featureFlags(ctx context.Context) {
 	for _, f := range all {
 		state[f.Name] = f.State
 	}
-	types := map[string]string{} // who needs a type of queue
+	types := map[string]string{} // the service that needs a type of queue, by type
 	for _, p := range x.Plans {
 		for _, q := range p.Topology.Queues {
 			if t, ok := q.Args["x-queue-type"].(string); ok && types[t] == "" {
@@ -235,11 +235,11 @@ func (x *examination) featureFlags(ctx context.Context) {
 	for _, t := range []string{"quorum", "stream"} {
 		flag, by := t+"_queue", types[t]
 		switch s, known := state[flag]; {
-		case !known || s == "enabled" || s == "required", by != "" && x.has("feature-flag"): // the broker has said so itself
+		case !known || s == "enabled" || s == "required", by != "" && x.has("feature-flag"): // the broker itself has reported it
 		case by != "":
 			x.add(Problem, "feature-flag", by, "the feature flag %s is %s: queues of the type %s cannot be declared", flag, s, t).
 				remedy("rabbitmqctl enable_feature_flag %s", flag)
-		case s == "disabled": // and not unavailable
+		case s == "disabled": // but not unavailable
 			x.add(Warning, "feature-flag", "the broker", "the feature flag %s is %s: queues of the type %s cannot be declared", flag, s, t).
 				remedy("rabbitmqctl enable_feature_flag %s", flag)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/deadletter"
 )
 
-// A policy is a policy of the broker, or of its operator, as the management API describes it.
+// A policy is a policy or an operator policy of the broker, as the management API describes it.
 type policy struct {
 	Name       string         `json:"name"`
 	Pattern    string         `json:"pattern"`
@@ -34,7 +34,7 @@ var harm = map[string]string{
 	"delivery-limit":   "messages that were returned are dropped",
 }
 
-// policies looks for policies that break queues of gomeko: those that exist, and those that the
+// policies finds policies that break queues of gomeko, both existing ones and those that the
 // services will declare.
 func (x *examination) policies(ctx context.Context, all []queue) {
 	var users, operators []policy
@@ -71,7 +71,7 @@ func (x *examination) policies(ctx context.Context, all []queue) {
 	}
 }
 
-// durable returns the queues of gomeko that are meant to stay, in order.
+// durable returns the queues of gomeko that must stay, in order.
 func (x *examination) durable(all []queue) []queue {
 	ours := map[string]queue{}
 	for _, p := range x.Plans {
@@ -87,7 +87,7 @@ func (x *examination) durable(all []queue) []queue {
 	return slices.SortedFunc(maps.Values(ours), func(a, b queue) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// matches reports whether the policy applies to a queue, apart from its priority.
+// matches reports whether the policy applies to a queue, regardless of priority.
 func (p *policy) matches(q *queue) bool {
 	switch p.ApplyTo {
 	case "all", "queues", q.Type + "_queues", q.Type + "s": // streams
@@ -98,7 +98,7 @@ func (p *policy) matches(q *queue) bool {
 	switch {
 	case err == nil:
 		return pattern.MatchString(q.Name)
-	case p.operator: // it is written as Erlang reads it: RabbitMQ says where it applies
+	case p.operator: // the pattern is in Erlang's syntax: RabbitMQ reports where it applies
 		return q.OperatorPolicy == p.Name
 	}
 	return q.Policy == p.Name
@@ -106,7 +106,7 @@ func (p *policy) matches(q *queue) bool {
 
 // harms returns the keys of the policy that break a queue, in order.
 func (p *policy) harms(q *queue) (keys []string) {
-	bounded := q.Arguments["x-overflow"] == "reject-publish" // a lower bound refuses messages, and drops none
+	bounded := q.Arguments["x-overflow"] == "reject-publish" // a lower bound makes the broker reject messages; it drops none
 	for _, key := range slices.Sorted(maps.Keys(p.Definition)) {
 		if harm[key] == "" || bounded && strings.HasPrefix(key, "max-length") || key == "delivery-limit" && q.Type != "quorum" {
 			continue
@@ -130,7 +130,7 @@ func (x *examination) harmful(p *policy, key string, queues []string) {
 		remedy(`rabbitmqctl clear_%s -p %s %s, or set it again with a pattern that leaves gomeko's queues out: "^(?!gomeko\.)"`, command, x.vhost, p.Name)
 }
 
-// number formats a number without an exponent, and anything else as fmt.Sprint does.
+// number formats a number without an exponent, and any other value like fmt.Sprint.
 func number(v any) string {
 	if n, ok := v.(float64); ok {
 		return strconv.FormatFloat(n, 'f', -1, 64)

@@ -19,7 +19,7 @@ const (
 	notImplemented     = 540
 )
 
-// rehearse asks the broker for what the services will ask it for.
+// rehearse asks the broker for everything that the services will ask it for.
 func (x *examination) rehearse(ctx context.Context) {
 	seen := map[string]bool{}
 	for _, p := range x.Plans {
@@ -36,10 +36,10 @@ func (x *examination) rehearse(ctx context.Context) {
 	}
 }
 
-// subject finds the queue or the exchange in a refusal.
+// subject finds the queue or the exchange that a refusal is about.
 var subject = regexp.MustCompile(`(queue|exchange) '([^']*)' in vhost '([^']*)'`)
 
-// refusal adds a finding for a refusal of what a plan asks for, unless the same one was added
+// refusal adds a finding for a part of a plan that the broker refused, unless it has been added
 // before.
 func (x *examination) refusal(p connection.Plan, err error, seen map[string]bool) {
 	err = topology.Explain(err)
@@ -63,8 +63,8 @@ func (x *examination) refusal(p connection.Plan, err error, seen map[string]bool
 	x.add(Problem, check, p.By, "%d %s", refused.Code, refused.Text).remedy("%s", remedy)
 }
 
-// deletion returns the command that deletes the queue or the exchange that a refusal is about, if
-// nothing would be lost.
+// deletion returns the command that deletes the queue or exchange that a refusal is about, without
+// losing messages.
 func deletion(text string) string {
 	m := subject.FindStringSubmatch(text)
 	switch {

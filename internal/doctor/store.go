@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// examineStore looks whether the store of jobs can be used, and at its clock.
+// examineStore checks whether the store of jobs can be used, and its clock.
 func (x *examination) examineStore(ctx context.Context) {
 	if x.Store == nil || ctx.Err() != nil {
 		return
@@ -21,7 +21,7 @@ func (x *examination) examineStore(ctx context.Context) {
 			remedy("start the database, or correct gomeko.jobs.store in the configuration or GOMEKO_JOBS_STORE in the environment")
 		return
 	}
-	defer func() { _ = s.Close() }() // nothing was written
+	defer func() { _ = s.Close() }() // nothing has been written
 	began := time.Now()
 	now, err := s.Clock(ctx)
 	if err == nil {
@@ -47,11 +47,11 @@ func (x *examination) examineStore(ctx context.Context) {
 	}
 }
 
-// skewLimit is how much two clocks may differ.
+// skewLimit is the largest acceptable difference between two clocks.
 const skewLimit = 5 * time.Second
 
-// clock compares a clock, which was read between began and took later, and has a resolution, with
-// that of this host.
+// clock compares another clock with the clock of this host. It was read after began, which took
+// took, and it has the given resolution.
 func (x *examination) clock(where string, there, began time.Time, took, resolution time.Duration) {
 	ahead, behind := there.Sub(began.Add(took)), began.Sub(there.Add(resolution))
 	skew, word := ahead, "ahead of"

@@ -42,7 +42,7 @@ func newBasicMethod(id ID) Method {
 	return nil
 }
 
-// A BasicQos limits unacknowledged deliveries.
+// A BasicQos limits the unacknowledged deliveries.
 type BasicQos struct {
 	PrefetchSize  uint32
 	PrefetchCount uint16
@@ -237,7 +237,7 @@ func (m *BasicAck) fields(c *codec) {
 	c.bits(&m.Multiple)
 }
 
-// A BasicReject refuses a delivery.
+// A BasicReject rejects a delivery.
 type BasicReject struct {
 	DeliveryTag uint64
 	Requeue     bool
@@ -263,7 +263,7 @@ func (m *BasicRecoverAsync) fields(c *codec) {
 	c.bits(&m.Requeue)
 }
 
-// A BasicRecover asks for all unacknowledged deliveries of the channel again.
+// A BasicRecover asks for redelivery of all unacknowledged messages of the channel.
 type BasicRecover struct {
 	Requeue bool
 }
@@ -283,7 +283,7 @@ func (*BasicRecoverOk) ID() ID { return basic | 111 }
 
 func (m *BasicRecoverOk) fields(*codec) {}
 
-// A BasicNack refuses deliveries, or a publishing.
+// A BasicNack rejects deliveries, or a publishing.
 type BasicNack struct {
 	DeliveryTag       uint64
 	Multiple, Requeue bool

@@ -62,7 +62,7 @@ func (m *ChannelFlowOk) fields(c *codec) {
 	c.bits(&m.Active)
 }
 
-// A ChannelClose ends the channel, with the method that caused it, if any.
+// A ChannelClose closes the channel. It names the method that caused it, if any.
 type ChannelClose struct {
 	ReplyCode uint16
 	ReplyText string

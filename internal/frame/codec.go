@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// A codec goes through the fields of a method and appends them to buf or reads them from it, so
-// that each method lists its fields once. It keeps the first error.
+// A codec goes through the fields of a method, and either appends them to buf or reads them from
+// it. This way each method lists its fields only once. It keeps the first error.
 type codec struct {
 	buf      []byte
 	decoding bool
 	err      error
-	names    map[string]string // short strings that were read before
-	cached   int               // bytes in names
+	names    map[string]string // short strings that were read earlier
+	cached   int               // number of bytes in names
 }
 
 // maxNames limits the memory of the short strings that a reader caches. Names of exchanges, keys
-// and tags repeat all the time; a peer that invents new ones only empties the cache.
+// and tags repeat all the time. A peer that keeps inventing new ones only empties the cache.
 const (
 	maxNames   = 64 << 10
-	nameMemory = 64 // about what a name takes in addition to its bytes
+	nameMemory = 64 // roughly what a name takes in addition to its bytes
 )
 
 // next removes n bytes from the front.
@@ -85,7 +85,7 @@ func (c *codec) shortstr(v *string) {
 	*v = c.name(c.next(int(n)))
 }
 
-// name returns b as a string, from the cache if it has it.
+// name returns b as a string, from the cache if it is in there.
 func (c *codec) name(b []byte) string {
 	s, ok := c.names[string(b)]
 	if !ok {

@@ -10,7 +10,7 @@ func newConfirmMethod(id ID) Method {
 	return nil
 }
 
-// A ConfirmSelect asks for a confirm of every publishing.
+// A ConfirmSelect asks for confirms of all publishings on the channel.
 type ConfirmSelect struct {
 	NoWait bool
 }

@@ -124,7 +124,7 @@ func (m *ConnectionOpenOk) fields(c *codec) {
 	c.shortstr(new(string)) // reserved
 }
 
-// A ConnectionClose ends the connection, with the method that caused it, if any.
+// A ConnectionClose closes the connection. It names the method that caused it, if any.
 type ConnectionClose struct {
 	ReplyCode uint16
 	ReplyText string
@@ -150,7 +150,7 @@ func (*ConnectionCloseOk) ID() ID { return connection | 51 }
 
 func (m *ConnectionCloseOk) fields(*codec) {}
 
-// A ConnectionBlocked tells a client that the broker does not read its publishings.
+// A ConnectionBlocked tells a client that the broker has stopped reading its publishings.
 type ConnectionBlocked struct {
 	Reason string
 }

@@ -1,13 +1,13 @@
 // Package frame reads and writes AMQP 0-9-1: frames, methods, content headers and field tables.
 //
-// It knows only the encoding, not who may send a method and what the method does. Only reading
-// blocks. Invalid input is an [*Error]; it never causes a panic, or uses more memory than the
-// frame.
+// It only deals with the encoding, not with who may send a method or what the method does. Only
+// reading blocks. Invalid input results in an [*Error]; it never causes a panic, and never takes
+// more memory than the frame.
 //
 // # Reading
 //
-// A [Reader] splits a stream into frames and decodes their payloads. Its results are valid until
-// the next call, so that a connection does not allocate for each method.
+// A [Reader] splits a stream into frames and decodes their payloads. Its results are only valid
+// until the next call, so a connection need not allocate memory for each method.
 //
 //	r := frame.NewReader(conn)
 //	f, err := r.Next()
@@ -35,7 +35,7 @@
 //
 // # Tables and properties
 //
-// A [Table] keeps its fields in order, so that a table that was read is written back byte for byte.
-// [Properties] stay encoded: they are checked once and passed on unchanged. Single properties are
-// decoded when they are needed.
+// A [Table] keeps its fields in order, so a table that was read is written back byte for byte.
+// [Properties] stay encoded: they are checked once and passed on unchanged. Individual properties
+// are decoded when they are needed.
 package frame

@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// ProtocolHeader is the first thing that a client sends. A server answers any other header with it
-// and closes the connection.
+// ProtocolHeader is the first thing that a client sends. A server that receives any other header
+// answers with this one and closes the connection.
 const ProtocolHeader = "AMQP\x00\x00\x09\x01"
 
 // A Type is the type of a frame's payload.
 type Type uint8
 
-// The types of frames of AMQP 0-9-1.
+// Frame types of AMQP 0-9-1.
 const (
 	TypeMethod    Type = 1
 	TypeHeader    Type = 2
@@ -22,7 +22,7 @@ const (
 	TypeHeartbeat Type = 8
 )
 
-// MinSize is the frame size that every peer must accept. It is the limit until another is
+// MinSize is the frame size that every peer must accept. It is the limit until another one is
 // negotiated.
 const MinSize = 4096
 
@@ -31,7 +31,7 @@ const Overhead = 8
 
 const end = 0xCE
 
-// The reply codes of an [Error].
+// Reply codes of an [Error].
 const (
 	FrameError     = 501
 	SyntaxError    = 502
@@ -55,10 +55,10 @@ func syntaxError(format string, args ...any) error {
 type Frame struct {
 	Type    Type
 	Channel uint16
-	Payload []byte // valid until the next call of Reader.Next
+	Payload []byte // only valid until the next call of Reader.Next
 }
 
-// A Reader splits a stream into frames. It is for one goroutine.
+// A Reader splits a stream into frames. It is not safe for concurrent use.
 type Reader struct {
 	src     *bufio.Reader
 	max     uint32 // largest payload
@@ -88,8 +88,8 @@ func (r *Reader) Protocol() (bool, error) {
 	return string(header[:]) == ProtocolHeader, err
 }
 
-// Next returns the next frame. A frame that is too large, or whose end is wrong, is an [*Error].
-// Any other error is the stream's; io.EOF is returned only between two frames.
+// Next returns the next frame. If a frame is too large or its end is wrong, the error is an
+// [*Error]; other errors are those of the stream. It returns io.EOF only between two frames.
 func (r *Reader) Next() (Frame, error) {
 	head := &r.head
 	if _, err := io.ReadFull(r.src, head[:]); err != nil {
@@ -124,8 +124,8 @@ func (r *Reader) Next() (Frame, error) {
 }
 
 // Method decodes the payload of a method frame. The method is valid until the next call; its
-// strings and tables stay valid. An unknown method is an [*Error] with code NotImplemented, a
-// malformed one with code SyntaxError.
+// strings and tables stay valid. The error is an [*Error] with code NotImplemented for an unknown
+// method, and with code SyntaxError for a malformed one.
 func (r *Reader) Method(payload []byte) (Method, error) {
 	c := &r.codec
 	c.buf, c.err = payload, nil
@@ -149,7 +149,7 @@ func (r *Reader) Method(payload []byte) (Method, error) {
 type Header struct {
 	Class      uint16
 	Size       uint64     // of the body, in bytes
-	Properties Properties // valid until the next call of Reader.Next
+	Properties Properties // only valid until the next call of Reader.Next
 }
 
 // Header decodes the payload of a content header, and checks its properties.
@@ -168,7 +168,7 @@ func (r *Reader) Header(payload []byte) (Header, error) {
 	return h, c.err
 }
 
-// A Buffer collects encoded frames. Its zero value is empty and ready.
+// A Buffer collects encoded frames. Its zero value is an empty buffer, ready to use.
 type Buffer struct {
 	codec codec
 }
@@ -179,7 +179,7 @@ func (b *Buffer) Bytes() []byte { return b.codec.buf }
 // Len returns the number of collected bytes.
 func (b *Buffer) Len() int { return len(b.codec.buf) }
 
-// Reset empties the buffer, which then uses memory's array.
+// Reset empties the buffer. The buffer uses the array of memory from then on.
 func (b *Buffer) Reset(memory []byte) { b.codec.buf = memory[:0] }
 
 // Method adds a method frame. Short strings are truncated to 255 bytes.
@@ -225,7 +225,7 @@ func (b *Buffer) Heartbeat() { b.finish(b.begin(TypeHeartbeat, 0)) }
 // ProtocolHeader adds the header that begins a connection, or refuses it.
 func (b *Buffer) ProtocolHeader() { b.codec.buf = append(b.codec.buf, ProtocolHeader...) }
 
-// begin opens a frame and returns where it starts; finish fills in its size.
+// begin starts a frame and returns its position. finish fills in the size.
 func (b *Buffer) begin(t Type, channel uint16) int {
 	start := len(b.codec.buf)
 	b.codec.buf = append(b.codec.buf, byte(t), byte(channel>>8), byte(channel), 0, 0, 0, 0)

@@ -5,15 +5,15 @@ import (
 	"math"
 )
 
-// Properties are the encoded properties of a message: flags for those that are present, then their
-// values. They stay encoded because a broker passes them on unchanged and reads few of them. Call
-// Check before using them.
+// Properties are the encoded properties of a message: flags for the ones that are present, then
+// their values. They stay encoded because a broker passes them on unchanged and reads only a few.
+// Call Check before using them.
 type Properties []byte
 
 // A Property is one of the properties of a message.
 type Property uint8
 
-// The properties of class basic, in the order of the wire.
+// The properties of class basic, in their order on the wire.
 const (
 	ContentType Property = iota
 	ContentEncoding
@@ -118,7 +118,7 @@ func (p Properties) Without(prop Property) Properties { return p.with(prop, nil)
 func (p Properties) with(prop Property, value []byte) Properties {
 	old, rest, err := p.walk(prop)
 	if err != nil {
-		return p // the caller did not check them
+		return p // the caller has not checked them
 	}
 	flags := binary.BigEndian.Uint16(p) &^ (1 << (15 - prop))
 	if value != nil {
@@ -131,7 +131,7 @@ func (p Properties) with(prop Property, value []byte) Properties {
 }
 
 // walk goes through the values up to prop. It returns the value of prop, or nil if it is absent,
-// and the bytes after the last value that it passed.
+// and the bytes after the last value that it has passed.
 func (p Properties) walk(prop Property) (value, rest []byte, err error) {
 	if len(p) < 2 {
 		return nil, nil, syntaxError("a content header without property flags")

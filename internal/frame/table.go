@@ -10,8 +10,8 @@ import (
 // A Table is a field table: named values, in their order on the wire.
 type Table []Field
 
-// A Field is an entry of a [Table]. Its value has one of these types. Each is one type on the wire,
-// with RabbitMQ's meaning of the letter:
+// A Field is an entry of a [Table]. Its value has one of the following types. Each corresponds to
+// one type on the wire, whose letter has the same meaning as in RabbitMQ:
 //
 //	bool t    int8 b    uint8 B   int16 s   uint16 u   int32 I   uint32 i
 //	int64 l   uint64 L  float32 f float64 d Decimal D  string S  []byte x
@@ -115,7 +115,7 @@ func appendValue(b []byte, value any) []byte {
 	panic(fmt.Sprintf("frame: a table cannot hold a %T", value)) // a peer cannot cause this
 }
 
-// width is the size of the values of each type. Other types begin with their size.
+// width is the size of the values of each type. Values of other types begin with their size.
 var width = map[byte]int{
 	't': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'L': 8,
 	'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0,
@@ -232,8 +232,8 @@ func decodeValue(b []byte, depth int) (value any, rest []byte, err error) {
 	return value, rest, err
 }
 
-// checkFields checks that b is a well-formed sequence of values, each after a name if named is set.
-// It accepts what decodeTable and decodeArray accept, without allocating.
+// checkFields checks that b is a well-formed sequence of values, each preceded by a name if named
+// is true. It accepts the same input as decodeTable and decodeArray, but does not allocate.
 func checkFields(b []byte, named bool, depth int) error {
 	for len(b) > 0 {
 		if named {

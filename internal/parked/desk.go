@@ -11,42 +11,43 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A look holds at most so many messages, and so many bytes of them.
+// Limits on the messages that a look holds, and on their bytes.
 const (
 	MaxMessages = 10_000
 	MaxBytes    = 64 << 20
 )
 
 var (
-	// ErrNone is the error of Open if there is no dead queue of this name: nothing was ever parked.
+	// ErrNone is returned by Open if there is no dead queue of this name, because no message was
+	// ever parked.
 	ErrNone = errors.New("nothing is parked")
 
-	// ErrBusy is the error of Open if another process has the queue open. With two of them, the
-	// messages would lose their order.
+	// ErrBusy is returned by Open if another process has the queue open. If two had, the messages
+	// would lose their order.
 	ErrBusy = errors.New("another command works on its parked messages: wait until that has ended")
 
 	// ErrLost is the error of a look whose connection was lost. The messages are back in the queue;
-	// one that was just replayed may be in it still.
+	// one that was just being replayed may still be in it, too.
 	ErrLost = errors.New("connection to the broker lost: the messages are parked still, except those that were taken before")
 )
 
-// The broker's reply codes.
+// Reply codes of the broker.
 const (
 	notFound       = 404
 	resourceLocked = 405
 )
 
-// A Desk is the access to the dead queue of a queue. Its methods are called one after the other.
+// A Desk gives access to the dead queue of a queue. Its methods must not be called concurrently.
 type Desk struct {
-	Queue string // that the messages failed in
+	Queue string // the queue in which the messages failed
 
 	conn *transport.Conn
-	dead string // the dead queue
-	lock string // an exclusive queue: quorum queues have no exclusive consumers
+	dead string // the name of the dead queue
+	lock string // the name of an exclusive queue that serves as a lock: quorum queues have no exclusive consumers
 }
 
 // Open opens the dead queue of a queue for this process, until Close or the end of the connection.
-// Other processes have [ErrBusy] meanwhile.
+// Until then, Open returns [ErrBusy] to other processes.
 func Open(ctx context.Context, conn *transport.Conn, queue string) (*Desk, error) {
 	d := &Desk{Queue: queue, conn: conn, dead: deadletter.DeadQueue(queue), lock: deadletter.LockQueue(queue)}
 	var refused *transport.Error
@@ -62,8 +63,8 @@ func Open(ctx context.Context, conn *transport.Conn, queue string) (*Desk, error
 	return d, err
 }
 
-// Depth returns how many messages are parked for a queue, without those that somebody holds. It is
-// 0 if nothing was ever parked.
+// Depth returns how many messages are parked for a queue, not counting those that a process holds.
+// It returns 0 if no message was ever parked.
 func Depth(ctx context.Context, conn *transport.Conn, queue string) (int, error) {
 	n, _, err := conn.Inspect(ctx, deadletter.DeadQueue(queue))
 	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound {
@@ -75,20 +76,20 @@ func Depth(ctx context.Context, conn *transport.Conn, queue string) (int, error)
 // Close lets other processes open the queue.
 func (d *Desk) Close(ctx context.Context) error { return d.conn.Delete(ctx, d.lock) }
 
-// depth returns how many messages are parked, without those that somebody holds.
+// depth returns how many messages are parked, not counting those that a process holds.
 func (d *Desk) depth(ctx context.Context) (int, error) {
 	n, _, err := d.conn.Inspect(ctx, d.dead)
 	return n, err
 }
 
-// A Look is what was found in a dead queue, in its order.
+// A Look is what was found in a dead queue, in the order of the queue.
 type Look struct {
 	Messages []*Message
-	Unseen   int // how many messages were behind these: a look is limited
+	Unseen   int // number of messages behind these, because a look is limited
 }
 
-// Look returns the messages that are parked now, and leaves them in the queue. It does not see more
-// than [MaxMessages] of them or [MaxBytes].
+// Look returns the messages that are parked now, and leaves them in the queue. It returns at most
+// [MaxMessages] of them, and at most [MaxBytes].
 func (d *Desk) Look(ctx context.Context) (Look, error) {
 	depth, err := d.depth(ctx)
 	if err != nil || depth == 0 {
@@ -101,22 +102,22 @@ func (d *Desk) Look(ctx context.Context) (Look, error) {
 	return Look{Messages: h.messages, Unseen: depth - len(h.messages)}, h.release(ctx, depth)
 }
 
-// A held is the beginning of a dead queue while this process has it.
+// A held is the first part of a dead queue while this process holds it.
 type held struct {
 	desk     *Desk
 	consumer *transport.Consumer
-	full     chan struct{} // closed when nothing more is taken
+	full     chan struct{} // closed when no more messages are taken
 	messages []*Message    // valid once full is closed
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the following fields
 	limit int
 	got   []*Message
 	bytes int
 	done  bool
 }
 
-// hold takes the first messages, at most n and what a look is limited to. It returns fewer if there
-// are not as many: some may have expired.
+// hold takes the first messages: at most n, and at most as many as a look may have. It returns
+// fewer if some have expired.
 func (d *Desk) hold(ctx context.Context, n int) (*held, error) {
 	n = min(n, MaxMessages)
 	h := &held{desk: d, full: make(chan struct{}), limit: n}
@@ -147,7 +148,8 @@ func (d *Desk) hold(ctx context.Context, n int) (*held, error) {
 	}
 }
 
-// idleTime is how long nothing comes of an empty queue before the rest is taken to have expired.
+// idleTime is how long nothing must arrive from an empty queue until the missing messages are
+// assumed to have expired.
 const idleTime = 3 * time.Second
 
 // take handles a delivery.
@@ -167,7 +169,7 @@ func (h *held) take(delivery *transport.Delivery) {
 	}
 }
 
-// stop ends the taking. mu is held.
+// stop stops taking messages. mu is held.
 func (h *held) stop() {
 	if !h.done {
 		h.done, h.messages = true, h.got
@@ -187,7 +189,7 @@ func (h *held) count() int {
 	return len(h.got)
 }
 
-// lost reports whether the messages are back in the queue because their channel has ended.
+// lost reports whether the messages have been requeued because their channel was closed.
 func (h *held) lost() bool {
 	if len(h.messages) == 0 {
 		return false
@@ -201,13 +203,13 @@ func (h *held) lost() bool {
 }
 
 const (
-	releaseTime = 10 * time.Second // for the broker to take what was held
-	returnTime  = 10 * time.Second // for the queue to have it again
+	releaseTime = 10 * time.Second // for the broker to process the release
+	returnTime  = 10 * time.Second // for the queue to have the messages again
 	returnPoll  = 100 * time.Millisecond
 )
 
-// release returns what was not taken, and waits until the queue has at least so many messages
-// again, so that the next look sees them. It does so too when ctx has ended.
+// release requeues the messages that have not been taken. It then waits until the queue has at
+// least depth messages, so that the next look sees them. It does so even if ctx has ended.
 func (h *held) release(ctx context.Context, depth int) error {
 	lost := h.lost()
 	ctx = context.WithoutCancel(ctx)
@@ -223,7 +225,7 @@ func (h *held) release(ctx context.Context, depth int) error {
 	defer cancel()
 	for pause := time.Millisecond; ; pause = min(2*pause, returnPoll) {
 		if n, err := h.desk.depth(waiting); err != nil || n >= depth {
-			return nil // it is lost, or was: the messages are back in any case
+			return nil // the connection is lost, so the messages are back in any case
 		}
 		select {
 		case <-time.After(pause):

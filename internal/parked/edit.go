@@ -14,11 +14,11 @@ import (
 	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// ErrSensitive is the error of Text for a message whose content must not be shown.
+// ErrSensitive is returned by Text for a message whose content must not be shown.
 var ErrSensitive = errors.New("its arguments are sensitive, and are not shown: export the queue, change the file, import it and drop this one")
 
-// Text returns the body of a message for an editor: indented JSON if a codec reads it, else the
-// text that it is.
+// Text returns the body of a message for an editor: as indented JSON if a codec can decode it,
+// otherwise as plain text.
 func (d *Desk) Text(ctx context.Context, m *Message) (string, error) {
 	if m.Sensitive {
 		return "", ErrSensitive
@@ -43,13 +43,12 @@ func (d *Desk) Text(ctx context.Context, m *Message) (string, error) {
 	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, body, "", "  ") != nil {
-		return string(body), nil // Python's NaN, or a body that is not valid: it may be what has to be mended
+		return string(body), nil // Python's NaN, or an invalid body, which may be what needs editing
 	}
 	return indented.String() + "\n", nil
 }
 
-// Masks reports whether View does not show all of the body of a message, because it looks like a
-// secret.
+// Masks reports whether View masks a part of the message's body because it looks like a secret.
 func (d *Desk) Masks(ctx context.Context, m *Message) bool {
 	value, _, err := d.decode(ctx, m)
 	if err != nil {
@@ -65,8 +64,8 @@ func (d *Desk) Masks(ctx context.Context, m *Message) bool {
 	return !reflect.DeepEqual(value, masked)
 }
 
-// SetText changes the body of a message to a text as Text returns it. It is an error if the text is
-// not JSON and the body was to be.
+// SetText replaces the body of a message with a text in the form that Text returns. It returns an
+// error if the text is not JSON although the body must be.
 func (d *Desk) SetText(ctx context.Context, m *Message, text string) error {
 	c, _, err := d.open(ctx, m)
 	if err != nil {

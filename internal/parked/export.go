@@ -18,22 +18,22 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A record is a parked message as a line of a file: a JSON object. Headers are as [codec.TypedJSON]
-// writes them, which keeps their types; one of them is [deadletter.OriginalHeader].
+// A record is a parked message as a line of a file: a JSON object. [codec.TypedJSON] encodes the
+// headers, which keeps their types; one of them is [deadletter.OriginalHeader].
 type record struct {
-	Queue      string          `json:"queue"` // that the message failed in
+	Queue      string          `json:"queue"` // the queue in which the message failed
 	Properties properties      `json:"properties"`
 	Headers    json.RawMessage `json:"headers"`
 	Body       *string         `json:"body,omitempty"`
-	Base64     []byte          `json:"body_base64,omitempty"` // in place of Body, if it is not text
+	Base64     []byte          `json:"body_base64,omitempty"` // replaces Body if that is not text
 }
 
-// Export returns a message as a line for [Import], without the newline. Nothing in it is masked.
+// Export returns a message as a line for [Import], without the newline. It masks nothing.
 func (m *Message) Export() ([]byte, error) {
 	r := record{Queue: m.Queue, Properties: propertiesOf(m.delivery.Properties)}
 	headers := transport.Table{}
 	for name, value := range m.delivery.Headers {
-		if !deadletter.Acts(name) { // Import would refuse it
+		if !deadletter.Acts(name) { // Import would reject it
 			headers[name] = value
 		}
 	}
@@ -54,9 +54,8 @@ func (m *Message) Export() ([]byte, error) {
 	return line, nil
 }
 
-// exported returns a header with what JSON cannot write in a form that it can: whoever sends a
-// message chooses its headers, and one that is not written would keep the others from being
-// exported.
+// exported returns a header in a form that JSON can represent. The sender of a message chooses its
+// headers, and a single unusual one must not prevent the message from being exported.
 func exported(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -79,7 +78,7 @@ func exported(value any) any {
 	return encodable(value)
 }
 
-// encodable returns a value of a header, or text in place of one that JSON cannot write.
+// encodable returns the value of a header, or text if JSON cannot represent the value.
 func encodable(value any) any {
 	switch v := value.(type) {
 	case float32:
@@ -96,13 +95,13 @@ func encodable(value any) any {
 	return value
 }
 
-// deliveryCount is the header in which a quorum queue counts how often it has had a message back.
+// deliveryCount is the header in which a quorum queue counts how often a message was requeued.
 const deliveryCount = "x-delivery-count"
 
-// Import parks the messages of lines that [Message.Export] has made, each in the dead queue of its
-// queue, which is created if it does not exist. It returns how many it has parked: each of them is
-// confirmed by the broker. What is parked already is parked once more, with the same ID. progress
-// is called after each message; it may be nil.
+// Import parks messages from lines that [Message.Export] made, each in the dead queue of its queue,
+// which it creates if necessary. It returns how many messages it has parked, counting those that
+// the broker has confirmed. A message that is parked already is parked again, with the same ID.
+// progress is called after each message; it may be nil.
 func Import(ctx context.Context, conn *transport.Conn, from io.Reader, queues deadletter.Queues, progress func(n int)) (n int, err error) {
 	lines := bufio.NewReader(from)
 	declared := map[string]bool{}
@@ -136,14 +135,14 @@ func Import(ctx context.Context, conn *transport.Conn, from io.Reader, queues de
 	}
 }
 
-// A line takes at most lineFactor bytes for each byte of a body, as the escape \u0000, and
-// lineExtra for the rest.
+// A line takes at most lineFactor bytes for each byte of a body (the escape \u0000) and lineExtra
+// bytes for the rest.
 const (
 	lineFactor = 6
 	lineExtra  = 1 << 20
 )
 
-// readLine returns the next line without the space around it.
+// readLine returns the next line without leading and trailing space.
 func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte
 	for {
@@ -161,7 +160,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	}
 }
 
-// parse returns the message of a line.
+// parse returns the message in a line.
 func parse(line []byte, queues deadletter.Queues) (queue string, p transport.Publishing, err error) {
 	const remedy = "want a line that gomeko dead export has written"
 	var r record
@@ -182,7 +181,7 @@ func parse(line []byte, queues deadletter.Queues) (queue string, p transport.Pub
 		}
 		p.Headers, _ = sendable(headers).(transport.Table)
 	}
-	if r.Queue == "" || len(r.Queue) > 255 || p.Body == nil { // one that nobody has parked has no OriginalHeader
+	if r.Queue == "" || len(r.Queue) > 255 || p.Body == nil { // a message that no process has parked has no OriginalHeader
 		return "", p, fmt.Errorf("has no queue, or no body: %s", remedy)
 	}
 	for _, name := range []string{"CC", "BCC"} { // the broker would send copies
@@ -193,7 +192,7 @@ func parse(line []byte, queues deadletter.Queues) (queue string, p transport.Pub
 	return r.Queue, p, nil
 }
 
-// sendable returns a decoded value with the types that AMQP has in place of others.
+// sendable returns a decoded value with types that AMQP has.
 func sendable(value any) any {
 	switch v := value.(type) {
 	case []any:
@@ -208,10 +207,10 @@ func sendable(value any) any {
 		if n, err := v.Int64(); err == nil {
 			return n
 		}
-		f, _ := v.Float64() // an infinity if it is too large
+		f, _ := v.Float64() // f is an infinity if the number is too large
 		return f
 	case nil, bool, string, float64, []byte, time.Time:
-	default: // an envelope of a type that AMQP lacks
+	default: // an envelope of a type that AMQP does not have
 		return fmt.Sprint(v)
 	}
 	return value

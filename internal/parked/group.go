@@ -10,16 +10,16 @@ import (
 	"github.com/gomeko/gomeko/internal/deadletter"
 )
 
-// A Group is the messages of a queue that failed alike.
+// A Group consists of the messages of a queue that failed in the same way.
 type Group struct {
 	Queue string    `json:"queue"`
-	Error string    `json:"error"` // [Message.Kind]: with # in place of numbers
+	Error string    `json:"error"` // [Message.Kind]: # replaces numbers
 	Count int       `json:"count"`
-	First time.Time `json:"first,omitzero"` // when the first of them failed first
-	Last  time.Time `json:"last,omitzero"`  // when the last of them failed last
+	First time.Time `json:"first,omitzero"` // when one of them first failed
+	Last  time.Time `json:"last,omitzero"`  // when one of them last failed
 }
 
-// Groups returns the groups of messages, the largest first.
+// Groups groups messages by Kind. It returns the largest group first.
 func Groups(messages []*Message) []Group {
 	byKind := map[string]*Group{}
 	for _, m := range messages {
@@ -45,7 +45,7 @@ func Groups(messages []*Message) []Group {
 	return groups
 }
 
-// Queues returns the queues that may have parked messages, in order, of the names of all queues.
+// Queues returns, sorted, the queues that may have parked messages, given the names of all queues.
 func Queues(names []string) []string {
 	queues := map[string]bool{}
 	for _, name := range names {

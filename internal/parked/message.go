@@ -18,17 +18,17 @@ import (
 
 // A Message is a parked message.
 type Message struct {
-	// Original is empty, except for its Queue and its ID, if Foreign is set.
+	// If Foreign is set, Original is empty except for its Queue and its ID.
 	deadletter.Original
 
-	// Foreign says that the message was not parked by a process: somebody has published it to the dead
-	// queue. Its ID is made from its content.
+	// Foreign says that the message was not parked by a process, but published to the dead queue by
+	// somebody else. Its ID is derived from its content.
 	Foreign bool
 
 	delivery *transport.Delivery
 }
 
-// read returns a delivery of the dead queue of a queue.
+// read returns the message in a delivery from the dead queue of a queue.
 func read(d *transport.Delivery, queue string) *Message {
 	m := &Message{delivery: d}
 	var ok bool
@@ -36,19 +36,19 @@ func read(d *transport.Delivery, queue string) *Message {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", d.MessageID, d.CorrelationID, d.Timestamp.Unix(), d.Body))
 		m.Original, m.Foreign = deadletter.Original{ID: "x" + hex.EncodeToString(sum[:8])}, true
 	}
-	m.Queue = queue // a header says nothing about where a message may be sent
+	m.Queue = queue // never from a header, which could redirect the message
 	return m
 }
 
-// size returns how many bytes of memory the message takes, about.
+// size returns roughly how many bytes of memory the message takes.
 func (m *Message) size() int {
 	headers, _ := transport.TableSize(m.delivery.Headers)
 	return len(m.delivery.Body) + headers + 512
 }
 
-// Failure returns why the message failed, as a log line names an error: "*pq.Error: no table". The
-// error's text is missing if the message is sensitive, and what looks like a secret in it is
-// masked.
+// Failure returns why the message failed, in the form in which logs show an error: "*pq.Error: no
+// table". It omits the error's text if the message is sensitive, and masks what looks like a secret
+// in it.
 func (m *Message) Failure() string {
 	switch {
 	case m.Foreign:
@@ -57,33 +57,33 @@ func (m *Message) Failure() string {
 		return cmp.Or(m.ErrorType, "-")
 	case m.ErrorType == "":
 		return secret.Mask(m.Error)
-	case strings.HasPrefix(m.Error, m.ErrorType+": "): // as that of an expected error
+	case strings.HasPrefix(m.Error, m.ErrorType+": "): // an expected error's text begins with the type
 		return secret.Mask(m.Error)
 	}
 	return secret.Mask(m.ErrorType + ": " + m.Error)
 }
 
-// varying are the parts of errors that differ between messages that failed alike: UUIDs and
-// numbers.
+// varying matches the parts of errors that differ between messages that failed in the same way:
+// UUIDs and numbers.
 var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|0x[0-9a-fA-F]+|[0-9]+`)
 
-// Kind returns the first line of Failure, with # in place of numbers: what messages have in common
-// that failed alike.
+// Kind returns the first line of Failure, with # in place of numbers. Messages that failed in the
+// same way have the same Kind.
 func (m *Message) Kind() string {
 	line, _, _ := strings.Cut(m.Failure(), "\n")
 	return varying.ReplaceAllString(line, "#")
 }
 
-// A Selection says which messages are meant. All parts must be true of a message; the zero
-// Selection means every message.
+// A Selection selects messages. A message must satisfy all fields that are set; the zero Selection
+// selects every message.
 type Selection struct {
-	IDs   []string  // one of these, or beginnings of them
-	Error string    // a part of Failure or of Kind, in upper or lower case
-	Kind  string    // its Kind
-	Since time.Time // it failed last at this time or later
+	IDs   []string  // the message has one of these IDs; prefixes suffice
+	Error string    // Failure or Kind contains this text, ignoring case
+	Kind  string    // the message has this Kind
+	Since time.Time // it last failed at this time or later
 }
 
-// has reports whether the message is meant, but for the IDs.
+// has reports whether the message is selected, ignoring the IDs.
 func (s Selection) has(m *Message) bool {
 	if s.Kind != "" && m.Kind() != s.Kind {
 		return false
@@ -95,8 +95,8 @@ func (s Selection) has(m *Message) bool {
 	return s.Since.IsZero() || !m.Last.Before(s.Since)
 }
 
-// Pick returns those of the messages that are meant, in their order. It is an error if an ID is the
-// beginning of none of them, or of several.
+// Pick returns the selected messages, in their order. It returns an error if an ID is a prefix of
+// none of their IDs, or of several.
 func (s Selection) Pick(messages []*Message) ([]*Message, error) {
 	var picked []*Message
 	for _, m := range messages {
@@ -118,7 +118,7 @@ func (s Selection) Pick(messages []*Message) ([]*Message, error) {
 	return slices.DeleteFunc(picked, func(m *Message) bool { return !meant[m.ID] }), nil
 }
 
-// complete returns the ID of a message that begins with id.
+// complete returns the ID of the message whose ID begins with id.
 func complete(id string, messages []*Message) (full string, err error) {
 	for _, m := range messages {
 		switch {
@@ -137,5 +137,5 @@ func complete(id string, messages []*Message) (full string, err error) {
 	return full, nil
 }
 
-// ErrUnknownID is the error of an ID that no message has.
+// ErrUnknownID is the error for an ID that no message has.
 var ErrUnknownID = errors.New("no parked message has an id that begins so: gomeko dead ls lists them")

@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A View is a parked message as it is shown: as JSON, with what is secret masked. Of a message of a
-// row with sensitive arguments, body, error and stack are [service.Redacted].
+// A View is a parked message in the form in which it is shown, as JSON with secrets masked. If its
+// row has sensitive arguments, the body, the error and the stack are [service.Redacted].
 type View struct {
 	ID        string            `json:"id"`
 	Queue     string            `json:"queue"`
@@ -30,18 +30,18 @@ type View struct {
 	Host      string            `json:"host,omitempty"`
 	Exchange  string            `json:"exchange"`
 	Key       string            `json:"key"`
-	Foreign   bool              `json:"foreign,omitempty"`   // see Message
-	Sensitive bool              `json:"sensitive,omitempty"` // its content is not shown
-	Bytes     int               `json:"bytes"`               // of the body
+	Foreign   bool              `json:"foreign,omitempty"`   // see Message.Foreign
+	Sensitive bool              `json:"sensitive,omitempty"` // the content is not shown
+	Bytes     int               `json:"bytes"`               // size of the body
 	Stack     string            `json:"stack,omitempty"`
 
 	Properties properties      `json:"properties"`
 	Headers    map[string]any  `json:"headers,omitempty"`
-	LeftOut    []string        `json:"left_out,omitempty"` // names of headers that did not fit
-	Body       json.RawMessage `json:"body,omitempty"`     // decoded; else its text, or base64
+	LeftOut    []string        `json:"left_out,omitempty"` // names of headers for which there was no room
+	Body       json.RawMessage `json:"body,omitempty"`     // decoded; otherwise as text or in base64
 }
 
-// properties are those of a message that are kept.
+// properties are the properties of a message that are kept.
 type properties struct {
 	ContentType     string    `json:"content_type,omitempty"`
 	ContentEncoding string    `json:"content_encoding,omitempty"`
@@ -60,7 +60,7 @@ func propertiesOf(p transport.Properties) properties {
 	}
 }
 
-// written returns a time in UTC, or zero for one that JSON cannot write: AMQP's are of 64 bits.
+// written returns a time in UTC, or zero if JSON cannot represent it: times in AMQP have 64 bits.
 func written(t time.Time) time.Time {
 	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
@@ -75,8 +75,8 @@ func (p properties) transport() transport.Properties {
 	}
 }
 
-// View returns the message as it is shown. Without content, it has neither headers nor body nor
-// stack.
+// View returns the message in the form in which it is shown. If content is false, it omits headers,
+// body and stack.
 func (d *Desk) View(ctx context.Context, m *Message, content bool) View {
 	v := View{
 		ID: m.ID, Queue: m.Queue, Service: m.Service, Row: m.Row, Reason: m.Reason, ErrorType: m.ErrorType,
@@ -92,7 +92,7 @@ func (d *Desk) View(ctx context.Context, m *Message, content bool) View {
 	}
 	v.Headers = map[string]any{}
 	for name, value := range m.delivery.Headers {
-		if name != deadletter.OriginalHeader && name != deliveryCount { // our looks have raised it
+		if name != deadletter.OriginalHeader && name != deliveryCount { // looks raise the delivery count
 			v.Headers[name] = printed(name, value)
 		}
 	}
@@ -117,7 +117,7 @@ func (d *Desk) body(ctx context.Context, m *Message) json.RawMessage {
 	return encoded
 }
 
-// decode returns the value of a body, and its codec.
+// decode returns the value of a body, and the codec that decoded it.
 func (d *Desk) decode(ctx context.Context, m *Message) (value any, c codec.Codec, err error) {
 	b := codec.NewBudget(ctx, d.conn.MaxDecoded())
 	defer b.Close()
@@ -128,7 +128,7 @@ func (d *Desk) decode(ctx context.Context, m *Message) (value any, c codec.Codec
 	return value, c, err
 }
 
-// text returns bytes as text, or in base64 if they are not.
+// text returns bytes as text if they are text, otherwise in base64.
 func text(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -136,7 +136,7 @@ func text(b []byte) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// printed returns a value with what is secret in it masked. name is its key.
+// printed returns a value with secrets masked. name is its key.
 func printed(name string, value any) any {
 	return secret.Value(name, value, func(leaf any) any {
 		if b, ok := leaf.([]byte); ok {

@@ -12,45 +12,45 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Work says which messages to take out of a dead queue, and how.
+// A Work says which messages to take out of a dead queue, and what to do with them.
 type Work struct {
 	Selection
 
-	// Edit, if set, is called for each message before Do, and may take its time: the message is not
-	// handed to Do if the connection was lost meanwhile. Its errors are those of Do.
+	// Edit, if set, is called for each message before Do. It may take long: if the connection is
+	// lost in the meantime, Do is not called. Its errors have the same effect as those of Do.
 	Edit func(ctx context.Context, m *Message) error
 
-	// Do is called for each message, one after the other. If it returns nil, the message is taken;
-	// after [ErrSkip] it stays parked; any other error ends the work.
+	// Do is called for each message in turn. If it returns nil, the message is taken; if it returns
+	// [ErrSkip], the message stays parked; any other error ends the work.
 	Do func(ctx context.Context, m *Message) error
 
-	// Rate is how many messages are taken in a second. The default is 0, as fast as it goes.
+	// Rate limits how many messages are taken per second. The default is 0, which means no limit.
 	Rate float64
 
-	// Progress, if set, is called after each message, with how many were handled of those that are
-	// known to be meant.
+	// Progress, if set, is called after each message with the number of messages handled so far,
+	// and the number of selected messages known so far.
 	Progress func(done, of int)
 }
 
-// ErrSkip is returned by Work.Do for a message that stays parked.
+// ErrSkip is returned by Work.Do for a message that must stay parked.
 var ErrSkip = errors.New("skipped")
 
-// A Result says what Take has done.
+// A Result is the result of Take.
 type Result struct {
 	Taken   int
 	Skipped int
-	Unseen  int // parked messages that were behind those that a look is limited to
+	Unseen  int // number of parked messages behind those that a look may have
 }
 
-// roundTime is how long messages are held. RabbitMQ closes a channel that holds one for longer than
-// consumer_timeout, by default 30 minutes.
+// roundTime limits how long messages are held. RabbitMQ closes a channel that holds one for longer
+// than consumer_timeout, by default 30 minutes.
 const roundTime = 10 * time.Minute
 
-// Take takes the messages that w means out of the queue, from the oldest to the newest: those of
-// the messages that are parked when Take is called. The others stay, in their order.
+// Take takes the messages that w selects out of the queue, from the oldest to the newest. It only
+// considers messages that are parked when it is called. The others stay, in their order.
 //
-// Take looks at [MaxMessages] at a time, or [MaxBytes]. If there are more, it looks again as long
-// as it finds some to take. The result is valid with an error too.
+// Take looks at up to [MaxMessages] or [MaxBytes] at a time. If there are more, it looks again as
+// long as it finds messages to take. The result is valid even if there is an error.
 func (d *Desk) Take(ctx context.Context, w Work) (Result, error) {
 	t := taking{desk: d, work: w, named: len(w.IDs) > 0, seen: map[string]bool{}}
 	remaining, err := d.depth(ctx)
@@ -63,15 +63,16 @@ func (d *Desk) Take(ctx context.Context, w Work) (Result, error) {
 // A taking is a call of Take.
 type taking struct {
 	desk     *Desk
-	work     Work // its IDs are those that remain
-	named    bool // there were IDs
+	work     Work // IDs of messages that have been handled are removed from it
+	named    bool // work had IDs
 	result   Result
-	seen     map[string]bool // IDs that were skipped
+	seen     map[string]bool // IDs of skipped messages
 	next     time.Time       // when the next message may be taken
 	complete bool            // no further round is needed
 }
 
-// round takes messages out of the first of those that remain, and returns how many remain then.
+// round takes messages out of the first part of the remaining ones, and returns how many remain
+// then.
 func (t *taking) round(ctx context.Context, remaining int) (int, error) {
 	h, err := t.desk.hold(ctx, remaining)
 	if err != nil {
@@ -99,7 +100,7 @@ func (t *taking) round(ctx context.Context, remaining int) (int, error) {
 	}
 	taken := t.result.Taken - before
 	if unseen > 0 && taken > 0 && !t.named {
-		t.complete = false // there is room for others
+		t.complete = false // there is room for others now
 	}
 	t.result.Unseen = unseen
 	remaining -= taken
@@ -109,7 +110,7 @@ func (t *taking) round(ctx context.Context, remaining int) (int, error) {
 	return remaining, err
 }
 
-// name completes the IDs of the work, which are then those of messages.
+// name replaces the IDs of the work, which may be prefixes, with those of the messages.
 func (t *taking) name(messages []*Message) {
 	if !t.named {
 		return
@@ -120,7 +121,7 @@ func (t *taking) name(messages []*Message) {
 	}
 }
 
-// pick returns the messages that are meant, without those that were skipped before.
+// pick returns the selected messages, except for those that have been skipped.
 func (t *taking) pick(messages []*Message) ([]*Message, error) {
 	if len(t.seen) == 0 {
 		return t.work.Pick(messages)
@@ -134,7 +135,7 @@ func (t *taking) pick(messages []*Message) ([]*Message, error) {
 	return t.work.Pick(others)
 }
 
-// handle takes a message, or skips it.
+// handle takes a message or skips it.
 func (t *taking) handle(ctx context.Context, h *held, m *Message) error {
 	if err := t.pace(ctx); err != nil {
 		return err
@@ -151,13 +152,13 @@ func (t *taking) handle(ctx context.Context, h *held, m *Message) error {
 		m.delivery.Ack()
 		t.result.Taken++
 	}
-	if t.named { // the next round, if any, looks for the others
+	if t.named { // a further round must not look for this one
 		t.work.IDs = slices.DeleteFunc(t.work.IDs, func(id string) bool { return id == m.ID })
 	}
 	return nil
 }
 
-// do does the work for a message, unless it is back in its queue.
+// do does the work for a message, unless the message has been requeued.
 func (t *taking) do(ctx context.Context, h *held, m *Message) error {
 	if t.work.Edit != nil {
 		if err := t.work.Edit(ctx, m); err != nil {
@@ -184,8 +185,8 @@ func (t *taking) pace(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Prepare declares the queue that Replay publishes to, and returns how many consumers it has.
-// Without one, what is replayed waits there until a process of the service runs.
+// Prepare declares the queue that Replay publishes to, and returns its number of consumers. If
+// there is none, replayed messages wait in it until a process of the service runs.
 func (d *Desk) Prepare(ctx context.Context) (consumers int, err error) {
 	retry := deadletter.Queues{}.Retry(d.Queue)
 	if err := d.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{retry}}); err != nil {
@@ -195,9 +196,9 @@ func (d *Desk) Prepare(ctx context.Context) (consumers int, err error) {
 	return consumers, err
 }
 
-// Replay publishes a message to be tried again, and acknowledges it when the broker has confirmed
-// that: a Work.Do. It returns when the broker has the acknowledgement, so that at most one message
-// is tried twice if the process is killed. Call Prepare first.
+// Replay publishes a message so that it is tried again, and acknowledges it once the broker has
+// confirmed that. It returns when the broker has received the acknowledgement, so at most one
+// message is tried twice if the process is killed. Call Prepare first. It can be used as Work.Do.
 func (d *Desk) Replay(ctx context.Context, m *Message) error {
 	if err := d.conn.Publish(ctx, m.Replay(m.delivery, d.Queue)); err != nil {
 		return err
@@ -208,5 +209,5 @@ func (d *Desk) Replay(ctx context.Context, m *Message) error {
 	return nil
 }
 
-// Drop does nothing, so that the message is gone when it is acknowledged: a Work.Do.
+// Drop does nothing, so the message is gone when it is acknowledged. It can be used as Work.Do.
 func (d *Desk) Drop(context.Context, *Message) error { return nil }
