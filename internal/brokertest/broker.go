@@ -6,16 +6,16 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Each runs f as the subtests embedded and rabbitmq, with the URI of an empty broker. It deletes
-// afterwards what f leaves on it.
+// Each runs f as the subtests embedded and rabbitmq, with the URI of an empty broker. It afterwards
+// deletes everything that f leaves on the broker.
 func Each(t *testing.T, f func(t *testing.T, uri string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) { f(t, Embedded(t)) })
 	t.Run("rabbitmq", func(t *testing.T) { f(t, RabbitMQ(t)) })
 }
 
-// Channel opens a channel on a connection of amqp091-go, for a test that speaks AMQP itself. The
-// connection is closed when the test ends.
+// Channel opens a channel on a connection of amqp091-go, for tests that speak AMQP directly. It
+// closes the connection when the test ends.
 func Channel(t testing.TB, uri string) *amqp.Channel {
 	t.Helper()
 	conn, err := amqp.Dial(uri)
@@ -48,8 +48,8 @@ func Bind(t testing.TB, ch *amqp.Channel, exchange, key string) <-chan amqp.Deli
 	return deliveries
 }
 
-// Depth returns the number of ready messages in a queue, without unacknowledged ones. It fails the
-// test if there is no such queue.
+// Depth returns the number of ready messages in a queue, not counting unacknowledged ones. It fails
+// the test if the queue does not exist.
 func Depth(t testing.TB, uri, queue string) int {
 	t.Helper()
 	conn, err := amqp.Dial(uri)

@@ -17,13 +17,13 @@ import (
 
 // A CA issues certificates for a test.
 type CA struct {
-	File string // its certificate, as PEM
+	File string // its certificate in PEM
 
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes a CA with this name. Its files are deleted when the test ends.
+// NewCA creates a CA with this name. It deletes the CA's files when the test ends.
 func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
 	ca := &CA{}

@@ -11,8 +11,8 @@
 //	}
 //
 // Its subtests are `embedded`, on a new broker, and `rabbitmq`, on a new virtual host of the
-// RabbitMQ that `make test` starts with scripts/rabbitmq. Without RabbitMQ the test is skipped,
-// with a message that says how to start it. With CI=true it fails.
+// RabbitMQ that `make test` starts with scripts/rabbitmq. Without RabbitMQ that subtest is skipped,
+// with a message that says how to start one; if CI=true, it fails instead.
 //
 // A test that stops its broker starts a [Node].
 package brokertest

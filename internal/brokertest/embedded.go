@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// Embedded returns the URI of a new embedded broker on a free port of 127.0.0.1. It is stopped when
-// the test ends, and logs to the test's output.
+// Embedded returns the URI of a new embedded broker on a free port of 127.0.0.1. The broker logs to
+// the test's output, and is stopped when the test ends.
 func Embedded(t testing.TB) string {
 	t.Helper()
 	_, uri := embedded(t)

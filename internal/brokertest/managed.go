@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Managed is [Each] for tests that also use the broker's management API, at the address api.
+// Managed is like [Each], for tests that also use the broker's management API. api is its address.
 func Managed(t *testing.T, f func(t *testing.T, uri, api string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {

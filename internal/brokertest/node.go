@@ -17,8 +17,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A Node is a private RabbitMQ node of a test, which may stop and kill it. Its methods return when
-// they are done, and fail the test if that is not possible. One goroutine at a time may call them.
+// A Node is a private RabbitMQ node, which its test may stop and kill. The methods block until they
+// are done, and fail the test if they cannot do their work. They must not be called concurrently.
 type Node struct {
 	t   testing.TB
 	dir string
@@ -27,9 +27,9 @@ type Node struct {
 	exited chan struct{} // closed when cmd has ended
 }
 
-// StartNode starts a node on free ports of 127.0.0.1, until the test ends. If RabbitMQ is not
-// installed, the test is skipped, or fails if CI=true. settings are what rabbitmqctl cannot change
-// before the node has begun: Erlang terms such as "{channel_max, 7}".
+// StartNode starts a node on free ports of 127.0.0.1. It stops the node when the test ends. If
+// RabbitMQ is not installed, it skips the test, or fails it if CI=true. settings are Erlang terms
+// such as "{channel_max, 7}", for what rabbitmqctl cannot change once the node has started.
 func StartNode(t testing.TB, settings ...string) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -40,9 +40,9 @@ func StartNode(t testing.TB, settings ...string) *Node {
 	return n
 }
 
-// StartTLSNode is [StartNode] for a node that also serves TLS, on another port, with a certificate
-// of ca for 127.0.0.1. It requests certificates of clients, but accepts clients without one. With
-// the login method EXTERNAL, the user is the one that the certificate names.
+// StartTLSNode is like [StartNode], but the node also serves TLS, on another port, with a
+// certificate of ca for 127.0.0.1. It requests client certificates, but accepts clients without
+// one. With the login method EXTERNAL, the certificate names the user.
 func StartTLSNode(t testing.TB, ca *CA) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -62,7 +62,7 @@ ssl_cert_login_from = common_name
 	return n
 }
 
-// StartPrometheusNode is [StartNode] for a node that serves its metrics too.
+// StartPrometheusNode is like [StartNode], but the node also serves its metrics.
 func StartPrometheusNode(t testing.TB) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -71,7 +71,7 @@ func StartPrometheusNode(t testing.TB) *Node {
 	return n
 }
 
-// StartManagedNode is [StartNode] for a node that serves its management API too.
+// StartManagedNode is like [StartNode], but the node also serves its management API.
 func StartManagedNode(t testing.TB, settings ...string) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -98,20 +98,20 @@ func (n *Node) URI() string {
 	return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", n.port())
 }
 
-// TLSURI is [Node.URI] for TLS, for nodes of [StartTLSNode].
+// TLSURI is like [Node.URI] for TLS, on nodes of [StartTLSNode].
 func (n *Node) TLSURI() string {
 	n.t.Helper()
 	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", n.port()+4)
 }
 
-// MetricsURL returns the address of the metrics of single queues, for nodes of
-// [StartPrometheusNode]. The parameters family of its query select which.
+// MetricsURL returns the address of the metrics of individual queues, on nodes of
+// [StartPrometheusNode]. The query parameters named family select the metrics.
 func (n *Node) MetricsURL() string {
 	n.t.Helper()
 	return fmt.Sprintf("http://127.0.0.1:%d/metrics/detailed", n.port()+4)
 }
 
-// ManagementURL returns the address of the management API, for nodes of [StartManagedNode].
+// ManagementURL returns the address of the management API, on nodes of [StartManagedNode].
 func (n *Node) ManagementURL() string {
 	n.t.Helper()
 	return fmt.Sprintf("http://guest:guest@127.0.0.1:%d", n.port()+1)
@@ -149,14 +149,15 @@ func (n *Node) write(name, text string) {
 	}
 }
 
-// Start starts the node again, with its data and its port, and returns when it accepts connections.
+// Start starts the node again, with the same data and port, and returns when it accepts
+// connections.
 func (n *Node) Start() {
 	n.t.Helper()
 	if n.cmd != nil {
 		n.t.Fatal("the node is running already")
 	}
 	out := &output{started: make(chan struct{})}
-	// The node is killed with its children if the test dies without its cleanup.
+	// If the test dies without its cleanup, the node and its children are killed.
 	cmd := exec.Command("setpriv", "--pdeathsig", "KILL", script(n.t), "node", n.dir)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
@@ -183,8 +184,8 @@ func (n *Node) Kill() {
 	n.end(syscall.SIGKILL)
 }
 
-// Stop shuts the node down in order: it closes its connections and saves durable queues and
-// messages. It does nothing if the node is down.
+// Stop shuts the node down in an orderly way: it closes its connections and saves durable queues
+// and messages. It does nothing if the node is down.
 func (n *Node) Stop() {
 	n.t.Helper()
 	n.end(syscall.SIGTERM)
@@ -202,7 +203,7 @@ func (n *Node) end(signal os.Signal) {
 	n.cmd = nil
 }
 
-// output collects the output of a node, and finds the line that says that the node has started.
+// output collects the output of a node, and detects the line that says that the node has started.
 type output struct {
 	started chan struct{} // closed when the node has started
 

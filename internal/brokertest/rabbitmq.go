@@ -16,12 +16,12 @@ import (
 )
 
 // RabbitMQ returns the URI of a new virtual host on the RabbitMQ that GOMEKO_RABBITMQ and
-// GOMEKO_RABBITMQ_API name. When the test ends, the virtual host is deleted and its connections are
-// closed. Without these variables the test is skipped, or fails if CI=true.
+// GOMEKO_RABBITMQ_API name. When the test ends, it deletes the virtual host and closes its
+// connections. If the variables are not set, it skips the test, or fails it if CI=true.
 func RabbitMQ(t testing.TB) string {
 	t.Helper()
 	uri, api := shared(t)
-	// The test's name is for people who look at the broker; the rest makes it unique.
+	// The test's name helps people who look at the broker; the suffix makes it unique.
 	vhost := url.PathEscape(strings.ReplaceAll(t.Name(), "/", ".") + "-" + rand.Text()[:8])
 	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost, nil)
 	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost, nil) })
@@ -29,7 +29,7 @@ func RabbitMQ(t testing.TB) string {
 }
 
 // DefaultVHost returns the URI of the virtual host "/" on that RabbitMQ, for tests that compare
-// texts which contain its name. They must delete what they create.
+// texts that contain its name. They must delete what they create.
 func DefaultVHost(t testing.TB) string {
 	t.Helper()
 	uri, _ := shared(t)
@@ -45,7 +45,7 @@ func shared(t testing.TB) (uri, api string) {
 	return uri, api
 }
 
-// manage sends a request to the management API, with a body as JSON unless it is nil.
+// manage sends a request to the management API. Unless body is nil, it is sent as JSON.
 func manage(t testing.TB, method, address string, body any) {
 	t.Helper()
 	var content io.Reader
@@ -60,7 +60,8 @@ func manage(t testing.TB, method, address string, body any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No idle connections: their goroutines would look like leaks of the code under test.
+	// Idle connections are disabled, because their goroutines would look like leaks of the code
+	// under test.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	response, err := client.Do(request)
 	if err != nil {

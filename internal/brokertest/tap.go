@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A Tap records what a process writes to the broker. So tests can check what a receiver does not
+// A Tap records what a process writes to the broker. Tests use it to check what a receiver cannot
 // see: the mandatory flag, which properties are set, and the types of header fields.
 type Tap struct {
 	mu    sync.Mutex
@@ -28,7 +28,7 @@ type Tap struct {
 type tapped struct {
 	net.Conn
 
-	heard    chan struct{} // has a token when the broker has written
+	heard    chan struct{} // holds a token when the broker has written
 	mu       sync.Mutex
 	sent     bytes.Buffer
 	received bytes.Buffer
@@ -46,7 +46,7 @@ func (c *tapped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write records p before it writes it, so that the record is complete when the broker answers.
+// Write records p before it writes it, so the record is complete when the broker answers.
 func (c *tapped) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	c.sent.Write(p)
@@ -54,7 +54,7 @@ func (c *tapped) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Dial is a transport.Config.Dial.
+// Dial can be used as transport.Config.Dial.
 func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -67,7 +67,7 @@ func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// Cut closes the connections so far, without notice to the broker.
+// Cut closes all connections opened so far without notifying the broker.
 func (p *Tap) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,11 +76,11 @@ func (p *Tap) Cut() {
 	}
 }
 
-// A Published is a message as it was written to the wire.
+// A Published is a message in the form in which it was written to the wire.
 type Published struct {
 	Exchange, Key string
 	Mandatory     bool
-	Properties    map[string]any // those that were set
+	Properties    map[string]any // only those that were set
 	Types         map[string]any // of the headers, as in the vectors
 	Body          []byte
 }
@@ -89,7 +89,7 @@ type Published struct {
 func (p *Tap) Published(t testing.TB) []Published {
 	t.Helper()
 	var found []*Published
-	current := map[uint16]*Published{} // by channel: their frames are mixed
+	current := map[uint16]*Published{} // by channel, because the frames of channels are interleaved
 	p.read(t, func(channel uint16, m frame.Method) {
 		if m, ok := m.(*frame.BasicPublish); ok {
 			current[channel] = &Published{Exchange: m.Exchange, Key: m.RoutingKey, Mandatory: m.Mandatory}
@@ -109,7 +109,7 @@ func (p *Tap) Published(t testing.TB) []Published {
 	return all
 }
 
-// Confirmed waits until the broker has confirmed the publishing with the tag, on the first
+// Confirmed waits until the broker has confirmed the publishing with this tag on the first
 // connection.
 func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 	t.Helper()
@@ -137,8 +137,8 @@ func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 	}
 }
 
-// Declared returns the declare, bind, qos and consume methods that were sent, in order. Passive
-// declarations, which only ask, are left out.
+// Declared returns the declare, bind, qos and consume methods that were sent, in order. It omits
+// passive declarations, which only ask whether something exists.
 func (p *Tap) Declared(t testing.TB) []frame.Method {
 	t.Helper()
 	return slices.DeleteFunc(p.Sent(t), func(m frame.Method) bool {
@@ -156,14 +156,14 @@ func (p *Tap) Declared(t testing.TB) []frame.Method {
 func (p *Tap) Sent(t testing.TB) (found []frame.Method) {
 	t.Helper()
 	p.read(t, func(_ uint16, m frame.Method) {
-		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next method
+		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is only valid until the next method
 		copied.Elem().Set(reflect.ValueOf(m).Elem())
 		found = append(found, copied.Interface().(frame.Method))
 	}, nil, nil)
 	return found
 }
 
-// read parses everything that was sent so far.
+// read parses everything that has been sent so far.
 func (p *Tap) read(t testing.TB, method func(uint16, frame.Method), header func(uint16, frame.Header), body func(uint16, []byte)) {
 	t.Helper()
 	p.mu.Lock()
@@ -178,7 +178,7 @@ func (p *Tap) read(t testing.TB, method func(uint16, frame.Method), header func(
 	}
 }
 
-// frames parses the complete frames in r, and tells their channels.
+// frames parses the complete frames in r, and passes their channels to the functions.
 func frames(t testing.TB, r *frame.Reader, method func(uint16, frame.Method), header func(uint16, frame.Header), body func(uint16, []byte)) {
 	t.Helper()
 	r.SetMaxSize(1 << 20)
@@ -248,7 +248,7 @@ func properties(p frame.Properties) (found, types map[string]any) {
 	return found, types
 }
 
-// field returns a header's value as in the vectors, and the letter of its type.
+// field returns a header's value in the form of the vectors, and the letter of its type.
 func field(v any) (value, letter any) {
 	switch v := v.(type) {
 	case string:

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A User is a user of a broker, for one test.
+// A User is a user of a broker that exists for one test.
 type User struct {
 	Name string
 
@@ -18,15 +18,15 @@ type User struct {
 	vhost string
 }
 
-// NewUser makes a user without permissions on the virtual host of uri, which is from [RabbitMQ].
-// The user is deleted when the test ends.
+// NewUser creates a user without permissions on the virtual host of uri, which [RabbitMQ] must have
+// returned. It deletes the user when the test ends.
 func NewUser(t testing.TB, uri string) *User {
 	t.Helper()
 	_, api := shared(t)
 	return ManagedUser(t, uri, api)
 }
 
-// ManagedUser is [NewUser] for a broker with the management API api, from [Managed].
+// ManagedUser is like [NewUser], for a broker of [Managed] with the management API api.
 func ManagedUser(t testing.TB, uri, api string) *User {
 	t.Helper()
 	parsed, err := url.Parse(uri)
@@ -39,7 +39,7 @@ func ManagedUser(t testing.TB, uri, api string) *User {
 	return u
 }
 
-// URI returns the URI that was passed to NewUser, with this user.
+// URI returns the URI that was passed to NewUser, with this user and the given password.
 func (u *User) URI(password string) string {
 	uri := *u.uri
 	uri.User = url.UserPassword(u.Name, password)
@@ -52,7 +52,8 @@ func (u *User) Password(password string) {
 	manage(u.t, http.MethodPut, u.address(), map[string]string{"password": password, "tags": ""})
 }
 
-// Grant sets the permissions on the virtual host, as regular expressions of names. "" grants none.
+// Grant sets the permissions on the virtual host, as regular expressions that match names. ""
+// grants nothing.
 func (u *User) Grant(configure, write, read string) {
 	u.t.Helper()
 	manage(u.t, http.MethodPut, u.api+"/api/permissions/"+u.vhost+"/"+u.Name,

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A Vector is a capture of messages that real Nameko processes sent.
+// A Vector is a recording of the messages that real Nameko processes sent.
 type Vector struct {
 	Name      string         `json:"name"`
 	Messages  []Message      `json:"messages"`
@@ -29,7 +29,7 @@ type Vector struct {
 	Exception *struct {
 		Type string `json:"type"`
 		Text string `json:"str"`
-	} `json:"python_exception"` // that the caller in Python received
+	} `json:"python_exception"` // as the Python caller received it
 }
 
 // A Message is a message of a Vector that was published or returned.
@@ -43,10 +43,10 @@ type Message struct {
 	Types      map[string]any `json:"header_field_types"`
 	Body       string         `json:"body_utf8"`
 	Binary     []byte         `json:"body_base64"`
-	Length     int            `json:"body_length"` // of a Body that was truncated
+	Length     int            `json:"body_length"` // of the full body if Body is truncated
 }
 
-// A Frame is a method of a Vector, to the broker ("c2s") or from it.
+// A Frame is a method in a Vector, sent to the broker ("c2s") or by it.
 type Frame struct {
 	Direction string `json:"dir"`
 	Method    string `json:"method"`
@@ -71,7 +71,7 @@ func Vectors(t testing.TB, group string) []Vector {
 	return VectorsOf[Vector](t, group)
 }
 
-// VectorsOf returns a group of vectors with other members than a [Vector].
+// VectorsOf returns a group of vectors whose members differ from those of a [Vector].
 func VectorsOf[V any](t testing.TB, group string) []V {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + group + ".json")
@@ -90,7 +90,7 @@ func VectorsOf[V any](t testing.TB, group string) []V {
 // Content returns the body of m.
 func (m Message) Content() []byte { return append([]byte(m.Body), m.Binary...) }
 
-// Publishing returns m for amqp091-go, with its headers in their types.
+// Publishing returns m in the form of amqp091-go, with typed headers.
 func (m Message) Publishing() amqp.Publishing {
 	text := func(name string) string { s, _ := m.Properties[name].(string); return s }
 	p := amqp.Publishing{
@@ -116,7 +116,7 @@ func (m Message) Headers() amqp.Table {
 	return headers
 }
 
-// typed returns the value of a header from its JSON and the letter of its type.
+// typed returns the value of a header, given its JSON and the letter of its type.
 func typed(value, letter any) any {
 	if nested, ok := letter.([]any); ok {
 		switch nested[0] {
@@ -153,7 +153,7 @@ func typed(value, letter any) any {
 	return value
 }
 
-// Equal compares a published message with a captured one, except for ids.
+// Equal fails the test if a published message differs from a recorded one, except for ids.
 func (got Published) Equal(t testing.TB, want Message) {
 	t.Helper()
 	if d := got.Difference(want); d != "" {
@@ -161,8 +161,8 @@ func (got Published) Equal(t testing.TB, want Message) {
 	}
 }
 
-// Difference describes the differences between a published message and a captured one, except for
-// ids and for headers that only we send. It returns "" if they are equal.
+// Difference describes how a published message differs from a recorded one, except for ids and for
+// headers that only gomeko sends. It returns "" if they are equal.
 func (got Published) Difference(want Message) string {
 	var found []string
 	headers, _ := got.Properties["headers"].(map[string]any)
@@ -198,11 +198,11 @@ func marshalled(v any) string {
 	return id.ReplaceAllString(string(data), "<id>")
 }
 
-// id matches what differs from run to run.
+// id matches the parts that differ from run to run.
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
-// SameBody compares bodies: as JSON without ids if they are JSON, otherwise byte by byte. 2 and 2.0
-// are different, like objects with different first keys.
+// SameBody compares two bodies: as JSON without ids if they are JSON, otherwise byte by byte. 2 and
+// 2.0 differ, and so do objects with different first keys.
 func SameBody(got, want []byte) bool {
 	if bytes.Equal(got, want) {
 		return true
@@ -218,7 +218,7 @@ var (
 	odd      = regexp.MustCompile(`(-?Infinity|NaN)|"\\(ud83d)"`) // written by Python, not read by encoding/json
 )
 
-// numbered decodes JSON so that 2 and 2.0 differ, and 1e+16 and 1e16 do not.
+// numbered decodes JSON such that 2 and 2.0 differ, but 1e+16 and 1e16 do not.
 func numbered(body []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(odd.ReplaceAll(body, []byte(`"odd: $1$2"`))))
 	d.UseNumber()
@@ -271,7 +271,7 @@ func (v Vector) Declarations() map[string]bool {
 	return lines
 }
 
-// Declarations is [Vector.Declarations] for the methods that the tap has recorded.
+// Declarations is like [Vector.Declarations], for the methods that the tap has recorded.
 func (p *Tap) Declarations(t testing.TB) map[string]bool {
 	t.Helper()
 	lines := map[string]bool{}

@@ -2,18 +2,18 @@ package constraint
 
 import "strings"
 
-// A decimal is a decimal number of any size, as the digits of its text. Its value is
+// A decimal is a decimal number of any size, stored as the digits of its text. Its value is
 // 0.d1d2d3… × 10^point; without digits it is 0.
 type decimal struct {
 	negative        bool
-	whole, fraction string // the digits, from the first one that is not 0
+	whole, fraction string // the digits, starting with the first one that is not 0
 	point           int64
 }
 
-// maxExponent is the largest exponent of Python's Decimal. Larger ones are taken for it.
+// maxExponent is the largest exponent of Python's Decimal. It replaces larger ones.
 const maxExponent = 999_999_999_999_999_999
 
-// parseDecimal reads a finite decimal number: 12.340, -1E+3.
+// parseDecimal parses a finite decimal number, such as 12.340 or -1E+3.
 func parseDecimal(s string) (d decimal, ok bool) {
 	if s != "" && (s[0] == '+' || s[0] == '-') {
 		d.negative, s = s[0] == '-', s[1:]
@@ -38,7 +38,7 @@ func parseDecimal(s string) (d decimal, ok bool) {
 	return d, ok
 }
 
-// parseExponent reads what may follow the digits: e5, E+03, nothing.
+// parseExponent parses what may follow the digits: e5, E+03, or nothing.
 func parseExponent(s string) (exponent int64, ok bool) {
 	if s == "" {
 		return 0, true
@@ -65,7 +65,7 @@ func parseExponent(s string) (exponent int64, ok bool) {
 	return exponent, true
 }
 
-// digits returns how many digits s begins with.
+// digits returns the number of digits at the start of s.
 func digits(s string) int {
 	n := 0
 	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
@@ -87,7 +87,7 @@ func (d *decimal) sign() int {
 	return 0
 }
 
-// digit returns a digit, 0 after the last one.
+// digit returns the i-th digit, or 0 after the last one.
 func (d *decimal) digit(i int) byte {
 	switch {
 	case i < len(d.whole):

@@ -8,26 +8,27 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// How much is kept of what a call breaks.
+// Limits on the faults that are kept for a call.
 const (
 	maxFaults  = 100
 	maxPointer = 1024 // bytes
 )
 
-// Faults collects what the values of a call break. The zero value has none.
+// Faults collects the broken constraints of a call's values. The zero value is empty and ready to
+// use.
 type Faults struct {
 	found []found
 }
 
-// A found is a fault whose place is not complete yet.
+// A found is a fault whose place in the value is not complete yet.
 type found struct {
 	message string
-	tail    string   // the pointer within the innermost step
-	steps   []string // of its place, innermost first
+	tail    string   // pointer within the innermost step
+	steps   []string // the steps to its place, innermost first
 }
 
-// Len returns the number of faults. A caller notes it before it checks a part of a value, and
-// passes it to Below afterwards.
+// Len returns the number of faults. Call it before checking a part of a value, and pass the result
+// to Below afterwards.
 func (f *Faults) Len() int { return len(f.found) }
 
 // Full reports whether further faults are dropped.
@@ -39,15 +40,16 @@ func (f *Faults) add(message string) {
 	}
 }
 
-// Below puts the faults from the one at from on into the member or element step of a value.
+// Below prefixes the places of the faults, starting with index from, with step: a member or an
+// element of a value.
 func (f *Faults) Below(from int, step string) {
 	for i := from; i < len(f.found); i++ {
 		f.found[i].steps = append(f.found[i].steps, step)
 	}
 }
 
-// Hide removes the places within a sensitive value, whose faults are those from the one at from on:
-// the keys of a map may be secret.
+// Hide removes the places of the faults, starting with index from. They are in a sensitive value,
+// in which even the keys of maps may be secret.
 func (f *Faults) Hide(from int) {
 	kept := f.found[:from]
 	for _, one := range f.found[from:] {
@@ -59,14 +61,14 @@ func (f *Faults) Hide(from int) {
 	f.found = kept
 }
 
-// Replace removes the faults of the member step, from the one at from on: another value replaces
-// it.
+// Replace removes the faults of the member step, starting with index from, because another value
+// has replaced the member.
 func (f *Faults) Replace(from int, step string) {
 	kept := slices.DeleteFunc(f.found[from:], func(one found) bool { return one.steps[len(one.steps)-1] == step })
 	f.found = f.found[:from+len(kept)]
 }
 
-// Sort puts the faults from the one at from on into the order of their members.
+// Sort sorts the faults, starting with index from, by the order of their members.
 func (f *Faults) Sort(from int, order func(step string) int) {
 	slices.SortStableFunc(f.found[from:], func(a, b found) int {
 		return order(a.steps[len(a.steps)-1]) - order(b.steps[len(b.steps)-1])
@@ -83,7 +85,7 @@ func (f *Faults) Add(err *signature.ValidationError) {
 	}
 }
 
-// Err returns the faults as an error, nil if there are none.
+// Err returns the faults as an error, or nil if there are none.
 func (f *Faults) Err() error {
 	if len(f.found) == 0 {
 		return nil
@@ -95,8 +97,8 @@ func (f *Faults) Err() error {
 	return e
 }
 
-// Pointer returns the JSON Pointer (RFC 6901) of a place, whose steps are innermost first. It is
-// cut where it is too long.
+// Pointer returns the JSON Pointer (RFC 6901) for a place whose steps are innermost first. It
+// truncates pointers that are too long.
 func Pointer(steps []string) string {
 	var b strings.Builder
 	for _, step := range slices.Backward(steps) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// formats are the values of the tag key format, with what a fault says.
+// formats lists the values of the tag key format, with the messages of their faults.
 var formats = []struct {
 	name    string
 	test    func(s string) bool
@@ -24,7 +24,7 @@ func isDecimal(s string) bool {
 	return ok
 }
 
-// isUUID reports whether s has the form of RFC 9562, in upper or lower case.
+// isUUID reports whether s has the format of RFC 9562, in upper or lower case.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -44,8 +44,8 @@ func isUUID(s string) bool {
 	return true
 }
 
-// isEmail reports whether s is an ordinary address in ASCII: words with dots between them, @ and
-// the name of a host. Addresses with quotes, or with an IP address, are not.
+// isEmail reports whether s is an ordinary email address in ASCII: words separated by dots, @, and
+// a host name. It rejects addresses with quotes or with an IP address.
 func isEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if len(s) > 254 || at < 1 || at > 64 {

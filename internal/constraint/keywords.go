@@ -13,26 +13,26 @@ import (
 	"github.com/gomeko/gomeko/internal/nearest"
 )
 
-// Keywords are what a rule demands, as JSON Schema says it.
+// Keywords are the constraints of a rule in the terms of JSON Schema.
 type Keywords struct {
 	Enum      []any       // strings and json.Numbers
-	Minimum   json.Number // of a number; "" is none
+	Minimum   json.Number // of a number; "" means none
 	Maximum   json.Number
 	MinLength *int // in characters
 	MaxLength *int
 	Pattern   string
 	Format    string
 
-	// Numeric means that values may be JSON numbers, and Textual that they may be strings: the
-	// minimum and the maximum are those of the numbers in them. Some types take both.
+	// Numeric and Textual say whether values may be JSON numbers, and strings. The minimum and the
+	// maximum of a string apply to the number in it. Some types accept both.
 	Numeric, Textual bool
 }
 
-// keys are the keys of tags that a rule is made of, in the order of their faults.
+// keys are the tag keys that form a rule, in the order of their faults.
 var keys = []string{"enum", "min", "max", "minLength", "maxLength", "pattern", "format"}
 
-// Of returns the rule of a field with this tag and type, nil if the tag has no constraints. The
-// error has all mistakes in them, joined.
+// Of returns the rule of a field with this tag and type, or nil if the tag has no constraints. The
+// error joins all mistakes in them.
 func Of(tag reflect.StructTag, t reflect.Type) (*Rule, error) {
 	r := &Rule{leaf: leafOf(t)}
 	r.Textual = r.leaf.kind == text || isDecimalType(r.leaf.typ)
@@ -61,8 +61,9 @@ func Of(tag reflect.StructTag, t reflect.Type) (*Rule, error) {
 	return r, errors.Join(mistakes...)
 }
 
-// New returns the rule with the keywords of a schema, for values of type t. Numeric and Textual do
-// not matter. The error has the keywords that t cannot have, joined, and the rule has the others.
+// New returns the rule for the keywords of a schema, for values of type t. It ignores Numeric and
+// Textual. If t cannot have some of the keywords, the error joins them, and the rule has the
+// others.
 func New(k Keywords, t reflect.Type) (*Rule, error) {
 	r := &Rule{leaf: leafOf(t)}
 	var mistakes []error
@@ -120,7 +121,7 @@ func (r *Rule) set(key, value, format string) error {
 	return r.setFormat(value)
 }
 
-// misplaced returns the mistake of a constraint that the type of the field cannot have.
+// misplaced returns an error if the field's type cannot have the constraint.
 func (r *Rule) misplaced(whose string) error {
 	return fmt.Errorf("is for %s, not for %s: remove it", whose, r.leaf.typ)
 }
@@ -164,7 +165,7 @@ func (r *Rule) setValues(values []string) error {
 	return errors.Join(mistakes...)
 }
 
-// shownValues is how many values of an enum a message has.
+// shownValues limits the values of an enum in a message.
 const shownValues = 20
 
 func oneOf(values []string) string {
@@ -178,7 +179,8 @@ func oneOf(values []string) string {
 	return message + strings.Join(values, ", ")
 }
 
-// memberTest returns the test whether a value is allowed. It does not allocate.
+// memberTest returns a function that reports whether a value is allowed. The function does not
+// allocate.
 func memberTest(k kind, allowed map[any]bool) func(reflect.Value) bool {
 	switch k {
 	case signed:
@@ -216,7 +218,7 @@ func plain(v reflect.Value) any {
 	return v.String()
 }
 
-// setText sets v to the value in text. It returns false if the type does not have it.
+// setText sets v to the value in text. It returns false if the type cannot represent that value.
 func setText(v reflect.Value, text string) bool {
 	switch kindOf(v.Type()) {
 	case signed:
@@ -236,7 +238,7 @@ func setText(v reflect.Value, text string) bool {
 	return true
 }
 
-// jsonNumberOf returns a number in the notation of JSON.
+// jsonNumberOf returns a number in JSON's notation.
 func jsonNumberOf(v reflect.Value) json.Number {
 	if kindOf(v.Type()) == float {
 		return json.Number(strconv.FormatFloat(v.Float(), 'g', -1, v.Type().Bits()))
@@ -274,7 +276,7 @@ func (r *Rule) setLimit(key, value string, k kind) error {
 	return nil
 }
 
-// limitTest returns the test whether a value is within a limit. NaN never is.
+// limitTest returns a function that reports whether a value is within a limit. NaN never is.
 func limitTest(k kind, limit reflect.Value, exact decimal, minimum bool) func(reflect.Value) bool {
 	switch k {
 	case signed:
@@ -355,7 +357,7 @@ func (r *Rule) setFormat(value string) error {
 	return fmt.Errorf("unknown format %q: %s", value, remedy)
 }
 
-// contradictions returns the mistakes of constraints that no value can meet.
+// contradictions returns an error for each pair of constraints that no value can satisfy.
 func (r *Rule) contradictions() (mistakes []error) {
 	least, _ := parseDecimal(string(r.Minimum))
 	most, _ := parseDecimal(string(r.Maximum))

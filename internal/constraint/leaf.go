@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A leaf is the type that the constraints of a field are about: that of the field, or of the
-// elements of its lists and maps.
+// A leaf is the type to which the constraints of a field apply: the type of the field, or that of
+// the elements of its lists and maps.
 type leaf struct {
 	typ  reflect.Type
 	kind kind
@@ -22,12 +22,12 @@ const (
 	signed
 	unsigned
 	float
-	digital // the digits of a number, in a string
+	digital // a number in a string
 )
 
 var jsonNumber = reflect.TypeFor[json.Number]()
 
-// leafOf returns the leaf of a field's type. A list of itself has none.
+// leafOf returns the leaf of a field's type. A recursive list type has none.
 func leafOf(t reflect.Type) leaf {
 	for seen := map[reflect.Type]bool{}; !seen[t]; t = t.Elem() {
 		if t == jsonNumber || DecodesItself(t) || isBytes(t) {
@@ -66,13 +66,13 @@ func isDecimalType(t reflect.Type) bool {
 	return t.Kind() == reflect.String && t.Name() == "Decimal" && strings.HasSuffix(t.PkgPath(), "/gomeko/codec")
 }
 
-// isBytes reports whether t is a list of bytes, which is one value.
+// isBytes reports whether t is a slice of bytes, which counts as one value.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// DecodesItself reports whether t has its own UnmarshalJSON or UnmarshalText, so that its fields
-// are not members.
+// DecodesItself reports whether t has its own UnmarshalJSON or UnmarshalText, so its fields are not
+// members of an object.
 func DecodesItself(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
 		return false

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Rule is what the tag of a field demands of its value. The rule of a list, a map or a pointer is
-// that of its elements, at any depth.
+// A Rule contains the constraints of a field. For a list, a map or a pointer, they apply to its
+// elements, at any depth.
 type Rule struct {
 	Keywords
 
@@ -19,14 +19,14 @@ type Rule struct {
 	checks []check
 }
 
-// A check is one demand. Its test has no state, and does not allocate.
+// A check is one constraint. Its test is stateless, and does not allocate.
 type check struct {
 	test    func(v reflect.Value) bool
 	message string
 }
 
-// Check adds to the faults what v, a value of the field's type, breaks. A nil pointer breaks
-// nothing.
+// Check adds a fault for each constraint that v, a value of the field's type, breaks. A nil pointer
+// breaks none.
 func (r *Rule) Check(v reflect.Value, to *Faults) {
 	if to.Full() {
 		return
@@ -57,7 +57,7 @@ func (r *Rule) Check(v reflect.Value, to *Faults) {
 	}
 }
 
-// checkMap checks the values of a map, and sorts the faults by their keys.
+// checkMap checks the values of a map, and sorts the faults by key.
 func (r *Rule) checkMap(v reflect.Value, to *Faults) {
 	began := to.Len()
 	for members := v.MapRange(); members.Next(); {
@@ -72,7 +72,7 @@ func (r *Rule) checkMap(v reflect.Value, to *Faults) {
 	})
 }
 
-// keyText returns the name of the member that a key of a map becomes.
+// keyText returns the member name for a key of a map.
 func keyText(key reflect.Value) string {
 	if key.Kind() == reflect.String {
 		return key.String()
@@ -91,12 +91,13 @@ func keyText(key reflect.Value) string {
 	return fmt.Sprint(key.Interface())
 }
 
-// length counts the characters of a string. A lone surrogate, which Python can send, is one.
+// length returns the number of characters of a string. A lone surrogate, which Python can send,
+// counts as one.
 func length(s string) int {
 	n := utf8.RuneCountInString(s)
 	for i := 0; i+2 < len(s); i++ {
 		if s[i] == 0xED && s[i+1] >= 0xA0 && s[i+1] <= 0xBF && s[i+2]&0xC0 == 0x80 {
-			n -= 2 // it was counted as three bytes
+			n -= 2 // it was counted as three characters
 		}
 	}
 	return n

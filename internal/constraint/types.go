@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// Within reports whether a value of type t has, at any depth, fields with constraints. Mistakes are
-// the mistakes in them, each with its type and its field, and without those in a type that seen
-// has.
+// Within reports whether a value of type t contains, at any depth, fields with constraints. It also
+// returns an error for each mistake in these constraints, which names the type and the field. It
+// skips types that are in seen, and adds those that it visits.
 func Within(t reflect.Type, seen map[reflect.Type]bool) (constrained bool, mistakes []error) {
 	if seen[t] || DecodesItself(t) {
 		return false, nil
@@ -36,7 +36,7 @@ func Within(t reflect.Type, seen map[reflect.Type]bool) (constrained bool, mista
 	return constrained, mistakes
 }
 
-// Split returns the errors in one that [Of] or errors.Join returned.
+// Split returns the errors that err joins. err must come from [Of] or errors.Join.
 func Split(err error) []error {
 	if err == nil {
 		return nil
@@ -47,8 +47,8 @@ func Split(err error) []error {
 	return []error{err}
 }
 
-// Default returns an error if the default of a field, of type t, breaks the field's rule, which may
-// be nil. set sets a value to the default.
+// Default returns an error if the default of a field breaks the field's rule, which may be nil. t
+// is the type of the field, and set sets a value to the default.
 func (r *Rule) Default(t reflect.Type, set func(reflect.Value)) error {
 	if r == nil {
 		return nil

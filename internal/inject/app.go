@@ -11,29 +11,29 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// An App is an fx application and the structs whose fields it sets. The application itself provides
-// the *App, so that options can use it.
+// An App is an fx application, together with the structs whose fields it sets. The application
+// provides the *App itself, so options can use it.
 type App struct {
 	Targets []*Target // in the order of their Fill options; fx runs those of modules first
-	Partial bool      // targets were removed, so that there may be options that none of the rest needs
+	Partial bool      // targets were removed, so some options may not be needed by any of the others
 
 	app    *fx.App
 	opts   []fx.Option
 	err    error
-	asking *field // the field whose value fx is making
+	asking *field // the field whose value fx is creating
 	events events
 }
 
-// New makes the application of opts and the values that its targets need. It logs nothing, unless
-// opts have an fx.WithLogger. [App.Err] returns the mistakes of the application, and [Target.Bind]
+// New creates the application of opts and the values that its targets need. It logs nothing unless
+// opts contain fx.WithLogger. [App.Err] returns the mistakes of the application, and [Target.Bind]
 // those of the fields.
 //
 // The application's fx.Shutdowner calls shutDown with its exit code, possibly before New returns.
-// It replaces fx's own one, which reaches only callers of fx.App.Wait; and Wait installs signal
+// It replaces that of fx, which only reaches callers of fx.App.Wait, and Wait installs signal
 // handlers.
 func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 	a := &App{}
-	silent := fx.Logger(nowhere{}) // fx logs to it if a dependency cycle keeps it from making its logger
+	silent := fx.Logger(nowhere{}) // fx uses it if a dependency cycle prevents it from creating its logger
 	ours := fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(shutDown) })
 	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a), ours}, opts)
 	a.app, a.opts = fx.New(opts...), opts
@@ -52,11 +52,11 @@ func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 
 func (a *App) logger() fxevent.Logger { return &a.events }
 
-// Err returns the mistakes that concern no field, one a line.
+// Err returns the mistakes that do not concern a single field, one a line.
 func (a *App) Err() error { return a.err }
 
-// diagnose finds out why fields have no value. Only then it validates the graph of the application,
-// without running it.
+// diagnose finds out why fields have no value. If there are such fields, it validates the graph of
+// the application without running it.
 func (a *App) diagnose() {
 	sound := false
 	for _, t := range a.Targets {
@@ -90,31 +90,33 @@ func (a *App) why(f *field) error {
 	return inWords(err)
 }
 
-// validate returns an error if the application does not provide what invoked needs.
+// validate returns an error if the application does not provide the parameters of the function
+// invoked.
 func (a *App) validate(invoked any) error {
 	return fx.ValidateApp(append(slices.Clone(a.opts), fx.Invoke(invoked))...)
 }
 
-// Provider returns the name of the function that provides a value of type t, or "fx.Supply"; "" if
-// nothing does.
+// Provider returns the name of the function that provides values of type t, "fx.Supply" if the
+// value is supplied, or "" if nothing provides it.
 func (a *App) Provider(t reflect.Type) string {
 	by := a.events.providerOf(t)
-	if by == "" || a.validate(new(field).demand(t)) != nil { // another type of that name
+	if by == "" || a.validate(new(field).demand(t)) != nil { // the type has the same name, but is another one
 		return ""
 	}
 	return by
 }
 
-// Provides reports whether the application provides a value of type t, or one for each call.
+// Provides reports whether the application provides a value of type t, either one for the process
+// or one for each call.
 func (a *App) Provides(t reflect.Type) bool {
 	return a.Provider(t) != "" || a.Provider((&field{typ: t}).entry()) != ""
 }
 
-// Start runs the start hooks of the application in order. If one fails, or ctx ends, the stop hooks
-// of those that succeeded are run. Errors name the constructor that appended the hook.
+// Start runs the start hooks of the application in order. If one fails or ctx ends, Start runs the
+// stop hooks of those that succeeded. Errors name the constructor that appended the hook.
 //
-// A hook that runs when ctx ends is waited for a short time only. If it takes longer, the stop
-// hooks are run when it returns, if the process still lives.
+// If a hook is running when ctx ends, Start only waits briefly for it. If the hook takes longer,
+// the stop hooks run when it returns, provided that the process is still running.
 func (a *App) Start(ctx context.Context) error {
 	c := newStartContext(ctx)
 	a.events.begin(c)
@@ -125,11 +127,11 @@ func (a *App) Start(ctx context.Context) error {
 	return a.inWords(ctx, err)
 }
 
-// Stop runs the stop hooks in reverse order, all of them unless ctx ends. Errors name the
-// constructor that appended the hook.
+// Stop runs the stop hooks in reverse order. It runs all of them, even if some fail, unless ctx
+// ends. Errors name the constructor that appended the hook.
 func (a *App) Stop(ctx context.Context) error { return a.inWords(ctx, a.app.Stop(ctx)) }
 
-// inWords returns the error of hooks that ran with ctx in our words.
+// inWords rewrites the error of hooks that ran with ctx for users of gomeko.
 func (a *App) inWords(ctx context.Context, err error) error {
 	running, failed := a.events.take()
 	switch {
@@ -146,7 +148,7 @@ func (a *App) inWords(ctx context.Context, err error) error {
 // A shutdowner calls the function that was passed to [New].
 type shutdowner func(exitCode int)
 
-// Shutdown returns nil, also if a shutdown has been requested before.
+// Shutdown returns nil, even if a shutdown has been requested before.
 func (s shutdowner) Shutdown(opts ...fx.ShutdownOption) error {
 	code := 0
 	for _, opt := range opts {

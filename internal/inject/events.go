@@ -10,14 +10,15 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// events is the logger of an fx application. It logs nothing, and keeps what fx's errors leave out.
+// events is the logger of an fx application. It logs nothing, but keeps information that is missing
+// in fx's errors.
 type events struct {
 	mu sync.Mutex
 
 	provided []*fxevent.Provided
-	supplied []string // the names of types
+	supplied []string // names of types
 	start    *startContext
-	running  string  // the hook that runs
+	running  string  // the running hook
 	failed   []error // of hooks
 }
 
@@ -64,7 +65,7 @@ func (e *events) ended(err error) {
 	e.running = ""
 }
 
-// take returns the hook that runs, and the errors of hooks since the last take.
+// take returns the running hook, and the errors of hooks since the last call.
 func (e *events) take() (running string, failed []error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,8 +82,8 @@ func (e *events) perCallProviderOf(f *field) string {
 	return e.constructorOf("di.Provider[" + Short(f.typ.String()) + "]")
 }
 
-// providerOf returns the constructor of a type with t's name, "fx.Supply" if one is supplied, or
-// "".
+// providerOf returns the constructor of a type with t's name, "fx.Supply" if such a value is
+// supplied, or "".
 func (e *events) providerOf(t reflect.Type) string {
 	e.mu.Lock()
 	supplied := slices.Contains(e.supplied, t.String())

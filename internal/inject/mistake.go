@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The errors of fx and dig have no exported types, so their texts tell them apart. These are the
-// texts of dig in the version of go.mod; tests of this package fail when they change. An error with
-// any other text is shown unchanged.
+// fx and dig do not export the types of their errors, so they are recognized by their texts. These
+// are the texts of the version of dig in go.mod; tests of this package fail if they change. An
+// error with any other text is shown unchanged.
 const (
 	missingFor   = "missing dependencies for function "
 	missingType  = "missing type: "
@@ -22,13 +22,13 @@ const (
 	cycle        = "cycle detected in dependency graph"
 )
 
-// detours are the beginnings of errors that only describe the path to another error.
+// detours are the prefixes of errors that only describe the path to another error.
 var detours = []string{
 	missingFor, failedIn, cannotAdd, cycle,
 	"could not build arguments for function ", "could not build value group ", "failed to build ", "fx.Provide(",
 }
 
-// A link is one error of a chain, and its text without that of the error that it wraps.
+// A link is one error of a chain, with its text except for that of the error that it wraps.
 type link struct {
 	err  error
 	text string
@@ -49,7 +49,7 @@ func links(err error) []link {
 	return chain
 }
 
-// inWords shortens an error of fx to its cause, without the path on which fx found it.
+// inWords reduces an error of fx to its cause, without the path on which fx found it.
 func inWords(err error) error {
 	if all, ok := err.(interface{ Errors() []error }); ok {
 		var each []error
@@ -81,8 +81,8 @@ func inWords(err error) error {
 	return nil
 }
 
-// unprovided reports whether err says that the type of a demand is not provided. like is a similar
-// type that is provided, or "".
+// unprovided reports whether err says that a required type is not provided. like is a similar type
+// that is provided, or "". direct is true if the demand itself needs the type.
 func unprovided(err error) (like string, direct bool) {
 	chain := links(err)
 	if len(chain) < 2 || !strings.HasPrefix(chain[0].text, missingFor+`"reflect".makeFuncStub`) {
@@ -93,7 +93,7 @@ func unprovided(err error) (like string, direct bool) {
 }
 
 func constructorFailed(fn string, err error) error {
-	for _, ours := range []string{"di", "config"} { // the reader did not write those functions
+	for _, ours := range []string{"di", "config"} { // functions of gomeko, which the reader did not write
 		if strings.HasPrefix(fn, `"github.com/gomeko/gomeko/`+ours+`".`) {
 			return err
 		}
@@ -101,7 +101,7 @@ func constructorFailed(fn string, err error) error {
 	return fmt.Errorf("%s: %w", function(fn), err)
 }
 
-// missing returns the error of a function with parameters that are not provided.
+// missing returns the error for a function whose parameters are not all provided.
 func missing(fn, types string) error {
 	types = strings.TrimPrefix(strings.TrimPrefix(types, missingTypes), missingType)
 	var all []error
@@ -121,7 +121,7 @@ func missing(fn, types string) error {
 	return errors.Join(all...)
 }
 
-// twice returns the error of a type that two functions provide.
+// twice returns the error for a type that two functions provide.
 func twice(fn, output, by string) error {
 	output, _, _ = strings.Cut(strings.TrimPrefix(output, cannotOutput), " from ")
 	other := function(strings.TrimPrefix(by, addedBy))
@@ -132,7 +132,7 @@ func twice(fn, output, by string) error {
 	return fmt.Errorf("%s, by %s and by %s: remove one, or name one with fx.Annotated{Name: …}", what, other, function(fn))
 }
 
-// circle returns the error of constructors that need each other.
+// circle returns the error for constructors that depend on each other.
 func circle(path string) error {
 	var functions []string
 	for line := range strings.SplitSeq(path, "\n") {
@@ -154,8 +154,8 @@ var (
 // configuring is the package whose Configure requests a value from the application.
 const configuring = "github.com/gomeko/gomeko/service"
 
-// function returns the name of the function that dig writes as
-// "example.org/orders".OpenDB (/src/orders/db.go:12).
+// function returns the name of a function from dig's notation: "example.org/orders".OpenDB
+// (/src/orders/db.go:12).
 func function(text string) string {
 	text, _, _ = strings.Cut(text, "; ") // the first of several
 	m := located.FindStringSubmatch(text)
@@ -172,7 +172,7 @@ func function(text string) string {
 	return Short(m[1] + "." + m[2])
 }
 
-// Short removes the folders of import paths from the name of a type or a function.
+// Short removes the directories of import paths from the name of a type or a function.
 func Short(name string) string { return folders.ReplaceAllString(name, "") }
 
 // suggestion splits dig's text about a missing type: sql.DB (did you mean *sql.DB?).
@@ -184,7 +184,7 @@ func suggestion(text string) (t, like string) {
 	return m[1], phrase(m[2])
 }
 
-// bare returns the type of sql.DB[name = "backup"].
+// bare returns the type in a text such as sql.DB[name = "backup"].
 func bare(t string) string {
 	if m := request.FindStringSubmatch(t); m != nil {
 		return m[1]
@@ -192,7 +192,7 @@ func bare(t string) string {
 	return t
 }
 
-// named returns the name of sql.DB[name = "backup"].
+// named returns the name in a text such as sql.DB[name = "backup"].
 func named(t string) string {
 	if m := request.FindStringSubmatch(t); m != nil {
 		return m[2]
@@ -200,7 +200,7 @@ func named(t string) string {
 	return ""
 }
 
-// phrase returns a type for an error: *sql.DB named "backup".
+// phrase returns a type in the form for an error: *sql.DB named "backup".
 func phrase(t string) string {
 	if name := named(t); name != "" {
 		return fmt.Sprintf("%s named %q", Short(bare(t)), name)

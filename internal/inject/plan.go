@@ -7,10 +7,10 @@ import (
 	"reflect"
 )
 
-// A Plan sets the fields of each call and ends their values after the method. [Target.Bind] adds
-// its steps; then any number of goroutines may run it. The zero value has no steps.
+// A Plan sets the fields for each call, and ends their values after the method. [Target.Bind] adds
+// its steps. After that, any number of goroutines may run it. The zero value has no steps.
 type Plan struct {
-	// Panic makes an error of a value that was recovered from a provider, the method or a Done.
+	// Panic converts a value that was recovered from a provider, the method or a Done to an error.
 	Panic func(value any) error
 
 	steps []step
@@ -23,9 +23,10 @@ type step struct {
 	source Source
 }
 
-// A Source makes the values of one type for calls: it is a di.Provider.
+// A Source provides the values of one type for calls. Every di.Provider is one.
 type Source interface {
-	// Provide stores the value of a call in dst, a *T. done ends the value; it may be nil.
+	// Provide stores the value for a call in dst, a *T. done is called when the call ends; it may
+	// be nil.
 	Provide(ctx context.Context, dst any) (done func(error) error, err error)
 }
 
@@ -35,9 +36,10 @@ var errExited = errors.New("the method called runtime.Goexit")
 // Empty reports whether the plan has no steps.
 func (p *Plan) Empty() bool { return len(p.steps) == 0 }
 
-// Run sets the fields of v, a copy of the target's struct, in their order, calls method, and then
-// each Done in reverse order. It returns the error of the last Done, or the method's without one.
-// If a provider fails, method is not called, and the values made so far are ended with the error.
+// Run sets the fields of v, a copy of the target's struct, in order, calls method, and then calls
+// each Done in reverse order. It returns the error of the last Done, or that of the method if there
+// is none. If a provider fails, Run does not call method, and ends the values provided so far with
+// the error.
 func (p *Plan) Run(ctx context.Context, v reflect.Value, method func() error) error {
 	return p.run(ctx, v, p.steps, method)
 }
@@ -51,7 +53,7 @@ func (p *Plan) run(ctx context.Context, v reflect.Value, steps []step, method fu
 		return fmt.Errorf("%s: %w", steps[0].name, err)
 	}
 	if done != nil {
-		err = errExited // unless run returns
+		err = errExited // replaced if run returns
 		defer func() { err = p.done(done, err) }()
 	}
 	return p.run(ctx, v, steps[1:], method)

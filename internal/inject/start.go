@@ -7,15 +7,16 @@ import (
 )
 
 const (
-	// hookTime is how long a start hook is waited for that runs when its context ends.
+	// hookTime is how long to wait for a start hook that is running when its context ends.
 	hookTime = time.Second
 
-	// rollbackTime limits the stop hooks that run after a start that failed.
+	// rollbackTime limits the stop hooks that run after a failed start.
 	rollbackTime = 10 * time.Second
 )
 
-// A startContext is the context of a start. When the start has failed, and fx runs the stop hooks
-// with it, it is one that has not ended: fx runs none of them otherwise.
+// A startContext is the context of a start. If the start fails, fx runs the stop hooks with the
+// same context, and would run none of them if it had ended. A startContext switches to one that has
+// not.
 type startContext struct {
 	mu sync.Mutex
 
@@ -43,7 +44,7 @@ func (c *startContext) rolledBack() {
 	close(c.ended)
 }
 
-// wait waits until the stop hooks have run, unless a start hook does not return.
+// wait waits until the stop hooks have run. It gives up if a start hook does not return.
 func (c *startContext) wait() {
 	select {
 	case <-c.begun:

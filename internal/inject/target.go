@@ -10,12 +10,12 @@ import (
 	"go.uber.org/fx"
 )
 
-// Tag is the key of fields to set: inject:"" by their type, inject:"backup" also by that name.
+// Tag is the tag key of fields to set: inject:"" by type, inject:"backup" also by that name.
 const Tag = "inject"
 
 // A Target is a struct whose fields an application sets.
 type Target struct {
-	Ptr any // the argument of [Fill]; it is never written to
+	Ptr any // the argument of [Fill]; it is never modified
 
 	fields []*field
 }
@@ -24,19 +24,19 @@ type Target struct {
 type field struct {
 	index []int
 	typ   reflect.Type
-	goal  string // its name in Go
-	name  string // the name in its tag
+	goal  string // the Go name of the field
+	name  string // the name in the tag
 
-	value  reflect.Value // of the process; invalid if fx was not asked
-	source Source        // of each call; nil if there is none
-	err    error         // why it has neither
+	value  reflect.Value // the value for the process; invalid if fx was not asked
+	source Source        // of the values for calls; nil if there is none
+	err    error         // the reason why it has neither
 }
 
-// Fill returns an option for [New] that makes ptr, which points to a struct, a target: its fields
-// with the key [Tag] are set, and those of structs embedded in it. A field that has a value keeps
-// it.
+// Fill returns an option for [New] that makes ptr, a pointer to a struct, a target: New provides
+// values for its fields with the key [Tag], and for those of structs embedded in it. A field that
+// already has a value keeps it.
 func Fill(ptr any) fx.Option {
-	t := newTarget(ptr) // each application clones it, because they may share the option
+	t := newTarget(ptr) // each application clones the target, because several may share the option
 	asks := []any{func(a *App) { a.Targets = append(a.Targets, t.clone()) }}
 	for i, f := range t.fields {
 		asks = append(asks, func(a *App) { a.asking = a.Targets[len(a.Targets)-1].fields[i] }, f.ask())
@@ -77,7 +77,8 @@ func (t *Target) add(v reflect.Value, index []int) {
 }
 
 // Bind sets the field at index of proto, a copy of the target's struct. If each call has its own
-// value, Bind adds a step to plan instead. The error says why there is no value, and the remedy.
+// value, Bind adds a step to plan instead. If there is no value, the error says why, and what to
+// do.
 func (t *Target) Bind(plan *Plan, proto reflect.Value, index []int) error {
 	for _, f := range t.fields {
 		switch {
@@ -93,7 +94,7 @@ func (t *Target) Bind(plan *Plan, proto reflect.Value, index []int) error {
 	return nil
 }
 
-// ask returns a function for fx.Invoke that receives the field's value or source, if provided.
+// ask returns a function for fx.Invoke that receives the field's value or source if it is provided.
 func (f *field) ask() any {
 	in := reflect.StructOf([]reflect.StructField{
 		{Name: "In", Type: reflect.TypeFor[fx.In](), Anonymous: true},
@@ -113,7 +114,7 @@ func (f *field) ask() any {
 	}).Interface()
 }
 
-// demand returns a function for fx.Invoke that requires a t.
+// demand returns a function for fx.Invoke that requires a value of type t.
 func (f *field) demand(t reflect.Type) any {
 	in := reflect.StructOf([]reflect.StructField{
 		{Name: "In", Type: reflect.TypeFor[fx.In](), Anonymous: true},
@@ -123,8 +124,9 @@ func (f *field) demand(t reflect.Type) any {
 	return reflect.MakeFunc(demanded, func([]reflect.Value) []reflect.Value { return nil }).Interface()
 }
 
-// entry is the type under which fx's graph has the source of the field's type: di.PerCall provides
-// it. Unlike di.Provider[T], it can be made of a T that only reflection knows.
+// entry returns the type under which fx's graph contains the source of the field's type; di.PerCall
+// provides it. Unlike di.Provider[T], it can be constructed for a T that is only known to
+// reflection.
 func (f *field) entry() reflect.Type {
 	return reflect.FuncOf([]reflect.Type{f.typ}, []reflect.Type{reflect.TypeFor[Source]()}, false)
 }
@@ -137,8 +139,8 @@ func (f *field) tag(optional string) reflect.StructTag {
 	return reflect.StructTag(tag)
 }
 
-// nothing returns the error of a field whose value is not provided. like is a similar type that is
-// provided, and misplaced a constructor of its provider that was passed to fx.Provide, or "".
+// nothing returns the error for a field whose value is not provided. like is a similar type that is
+// provided, or "". misplaced is a constructor of its provider that was passed to fx.Provide, or "".
 func (f *field) nothing(like, misplaced string) error {
 	what, constructor := f.typ.String(), fmt.Sprintf("func(…) (%s, error)", f.typ)
 	if f.name != "" {

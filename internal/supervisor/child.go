@@ -22,13 +22,13 @@ type child struct {
 	cmd   *exec.Cmd
 	conn  *net.UnixConn
 	began time.Time
-	ready bool // for the supervisor's goroutine
+	ready bool // only used by the supervisor's goroutine
 
-	alive atomic.Int64 // when it last said so, in nanoseconds since 1970
-	fault string       // what it said before it failed; read it after the end
+	alive atomic.Int64 // when it last said that it is alive, in nanoseconds since 1970
+	fault string       // what it said before it failed; only read after it has ended
 }
 
-// start starts a process.
+// startChild starts a process for a slot.
 func (s *Supervisor) startChild(at *slot) (*child, error) {
 	program := s.cfg.Program()
 	ours, theirs, err := pair()
@@ -58,7 +58,7 @@ func (s *Supervisor) startChild(at *slot) (*child, error) {
 	return c, nil
 }
 
-// without returns the environment without some variables.
+// without returns the environment without the named variables.
 func without(environ []string, names ...string) (kept []string) {
 next:
 	for _, variable := range environ {
@@ -72,7 +72,7 @@ next:
 	return kept
 }
 
-// drainTime is how long the last lines of a process are waited for after its end.
+// drainTime is how long to wait for the last lines of a process after its end.
 const drainTime = time.Second
 
 // follow reads what a process says until it has ended, and then tells the supervisor.
@@ -86,14 +86,14 @@ func (s *Supervisor) follow(c *child) {
 			s.take(c, lines.Text())
 		}
 	}()
-	_ = c.cmd.Wait() // ProcessState has the status
+	_ = c.cmd.Wait() // the status is in ProcessState
 	_ = c.conn.SetReadDeadline(time.Now().Add(drainTime))
 	<-read
 	_ = c.conn.Close()
 	s.events <- event{ended, c, nil}
 }
 
-// take handles a line of a process.
+// take handles a line from a process.
 func (s *Supervisor) take(c *child, line string) {
 	switch name, value, _ := strings.Cut(line, "="); name {
 	case "READY":
@@ -102,7 +102,7 @@ func (s *Supervisor) take(c *child, line string) {
 	case "WATCHDOG":
 		c.alive.Store(time.Now().UnixNano())
 	case "ERROR":
-		_ = json.Unmarshal([]byte(value), &c.fault) // the exit status tells, too
+		_ = json.Unmarshal([]byte(value), &c.fault) // on an error, the exit status has to suffice
 	case "LISTEN":
 		var r request
 		err := json.Unmarshal([]byte(value), &r)
@@ -115,7 +115,7 @@ func (s *Supervisor) take(c *child, line string) {
 	}
 }
 
-// listen sends a process the socket that it asks for.
+// listen sends a process the socket that it has asked for.
 func (s *Supervisor) listen(c *child, r request) error {
 	s.sockets.Lock()
 	defer s.sockets.Unlock()
@@ -142,14 +142,14 @@ func (s *Supervisor) listen(c *child, r request) error {
 	return answer(c.conn, reply{file: socket.file})
 }
 
-// A shared is a listening socket of the supervisor, who does not accept from it.
+// A shared is a listening socket of the supervisor, which does not accept connections from it.
 type shared struct {
 	net.Listener
 
 	file *os.File
 }
 
-// end describes how the process has ended, with what it said before.
+// end describes how the process ended, including what it said before.
 func (c *child) end() string {
 	state := c.cmd.ProcessState.String()
 	if c.fault != "" {
@@ -159,4 +159,4 @@ func (c *child) end() string {
 }
 
 // signal sends a signal.
-func (c *child) signal(sig os.Signal) { _ = c.cmd.Process.Signal(sig) } // it may have ended
+func (c *child) signal(sig os.Signal) { _ = c.cmd.Process.Signal(sig) } // it may have ended already

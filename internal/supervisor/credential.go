@@ -38,7 +38,7 @@ func LookUp(name string) (*Credential, error) {
 		gid = g.Gid
 	}
 	if c.GID, err = number(gid); err != nil || grouped {
-		return c, err // a group that is named is the only one
+		return c, err // a named group is the only one
 	}
 	ids, err := u.GroupIds()
 	if err != nil {

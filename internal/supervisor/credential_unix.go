@@ -14,7 +14,7 @@ func (c *Credential) system() *syscall.Credential {
 	return &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
 }
 
-// own gives a file to the user.
+// own makes the user the owner of a file.
 func (c *Credential) own(path string) error {
 	if c == nil {
 		return nil

@@ -13,20 +13,20 @@ import (
 	"syscall"
 )
 
-// variable tells a process that it is supervised: it has an Assignment in JSON.
+// variable is the environment variable that makes a process a supervised one. It contains an
+// Assignment in JSON.
 const variable = "GOMEKO_SUPERVISED"
 
-// An Assignment is what a process is told when it is started.
+// An Assignment is what the parent tells a process at its start.
 type Assignment struct {
-	Process int `json:"process"` // from 1 on
-	Of      int `json:"of"`      // how many there are
+	Process int `json:"process"` // number of the process, starting at 1
+	Of      int `json:"of"`      // number of processes
 
-	// Broker is the URI of the broker that the parent hosts, "" if it hosts none.
+	// Broker is the URI of the broker that the parent hosts, or "" if it hosts none.
 	Broker string `json:"broker,omitempty"`
 }
 
-// A Parent is the supervisor of this process, as the process sees it. Its methods may be called by
-// several goroutines.
+// A Parent represents the supervisor in this process. Its methods may be called concurrently.
 type Parent struct {
 	Assignment
 
@@ -34,19 +34,19 @@ type Parent struct {
 	gone    chan struct{}
 	replies chan reply
 
-	asking sync.Mutex // one request at a time has a reply
+	asking sync.Mutex // held until the reply to a request has arrived
 
 	writing sync.Mutex
 	w       *bufio.Writer
 }
 
-// Join returns the supervisor of this process, nil if it has none. The program calls it once.
+// Join returns the supervisor of this process, or nil if it has none. The program calls it once.
 func Join() (*Parent, error) {
 	text := os.Getenv(variable)
 	if text == "" {
 		return nil, nil //nolint:nilnil // most processes have none
 	}
-	if err := os.Unsetenv(variable); err != nil { // it does not count for processes that this one starts
+	if err := os.Unsetenv(variable); err != nil { // it must not affect processes that this one starts
 		return nil, err
 	}
 	p := &Parent{gone: make(chan struct{}), replies: make(chan reply)}
@@ -65,10 +65,10 @@ func Join() (*Parent, error) {
 // Gone returns a channel that is closed when the parent has died.
 func (p *Parent) Gone() <-chan struct{} { return p.gone }
 
-// Notify tells the parent a state, in the lines of sd_notify(3).
-func (p *Parent) Notify(state ...string) { _ = p.send(state...) } // Gone tells if it cannot be told
+// Notify sends states to the parent, as lines of sd_notify(3).
+func (p *Parent) Notify(state ...string) { _ = p.send(state...) } // if this fails, Gone is closed
 
-// Fail tells the parent why the process is about to end.
+// Fail tells the parent why the process is about to exit.
 func (p *Parent) Fail(err error) {
 	if text, jsonErr := json.Marshal(err.Error()); jsonErr == nil {
 		_ = p.send("ERROR=" + string(text))
@@ -86,13 +86,13 @@ func (p *Parent) send(lines ...string) error {
 	return p.w.Flush()
 }
 
-// A request asks for a listening socket. The parent has one for each request.
+// A request asks for a listening socket. The parent answers each request.
 type request struct {
-	Network string `json:"network"` // tcp, or what the parent's Listen takes
+	Network string `json:"network"` // tcp, or another network that the parent's Listen accepts
 	Address string `json:"address"`
 }
 
-// A reply answers a request. The socket is beside it unless it has an error.
+// A reply answers a request. The socket is sent with it, unless there is an error.
 type reply struct {
 	Error string `json:"error,omitempty"`
 	InUse bool   `json:"in_use,omitempty"` // the error is EADDRINUSE
@@ -100,8 +100,8 @@ type reply struct {
 	file *os.File
 }
 
-// Listen returns the socket that the parent has opened for an address, or opens now. All processes
-// that ask get the same one.
+// Listen returns the socket that the parent has opened for an address. If there is none, the parent
+// opens it. All processes that ask get the same one.
 func (p *Parent) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	text, err := json.Marshal(request{network, address})
 	if err != nil {
@@ -129,7 +129,7 @@ func (p *Parent) Listen(ctx context.Context, network, address string) (net.Liste
 	}
 }
 
-// inUse is the error of an address that is in use, with the parent's text.
+// inUse is the error for an address that is in use, with the parent's text.
 type inUse struct{ text string }
 
 func (e inUse) Error() string { return e.text }

@@ -1,6 +1,6 @@
 package supervisor
 
-// A Program is what a process runs.
+// A Program says what a process runs.
 type Program struct {
 	Path          string
 	Args, Environ []string

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// A Rate is how many deaths within how long are borne. The zero value bears any number.
+// A Rate limits the number of deaths within a time. The zero value has no limit.
 type Rate struct {
 	Deaths int
 	Within time.Duration
 }
 
-// DefaultRate is Upstart's: respawn limit 10 5.
+// DefaultRate is the default of Upstart: respawn limit 10 5.
 var DefaultRate = Rate{10, 5 * time.Second}
 
-// Set implements pflag.Value: it reads 10/5s, or none.
+// Set implements pflag.Value. It parses texts such as 10/5s, or none.
 func (r *Rate) Set(text string) error {
 	if text == "none" {
 		*r = Rate{}
@@ -32,7 +32,7 @@ func (r *Rate) Set(text string) error {
 	return nil
 }
 
-// String returns the text that Set reads.
+// String returns the rate in the format that Set parses.
 func (r *Rate) String() string {
 	if r.Deaths == 0 {
 		return "none"
@@ -46,10 +46,10 @@ func (r *Rate) Type() string { return "rate" }
 // A tally counts deaths.
 type tally struct {
 	Rate
-	deaths []time.Time // within the last Within
+	deaths []time.Time // within the time Within
 }
 
-// add counts a death, and reports whether there are too many.
+// add counts a death, and reports whether the limit is exceeded.
 func (t *tally) add(now time.Time) bool {
 	if t.Deaths == 0 {
 		return false
@@ -66,9 +66,9 @@ const (
 	maxDelay   = 5 * time.Second
 )
 
-// delay returns how long to wait before a process is started again that has died for the nth time
-// in a row, the last time after it has lived for lived. Processes that die at once are not delayed
-// so long that their deaths are borne.
+// delay returns how long to wait before restarting a process that died for the nth time in a row,
+// having lived for lived. For processes that die at once, the delay is short enough that their
+// deaths exceed the limit.
 func (r Rate) delay(n int, lived time.Duration) time.Duration {
 	longest := maxDelay
 	if r.Deaths > 0 && lived < r.Within/time.Duration(r.Deaths) {

@@ -14,7 +14,7 @@ import (
 // Supported reports whether processes can be supervised on this system.
 const Supported = true
 
-// controlFile is the descriptor of the process's end of the socket pair.
+// controlFile is the file descriptor of the socket pair in the process.
 const controlFile = 3
 
 // pair returns the two ends of a new socket pair.
@@ -36,13 +36,13 @@ func pair() (ours *net.UnixConn, theirs *os.File, err error) {
 	return ours, theirs, err
 }
 
-// inherited returns this process's end.
+// inherited returns the process's end of the socket pair.
 func inherited() (*net.UnixConn, error) {
 	syscall.CloseOnExec(controlFile)
 	return unixConn(os.NewFile(controlFile, "supervisor"))
 }
 
-// unixConn returns a connection in place of a file.
+// unixConn converts a file to a connection. It closes the file.
 func unixConn(file *os.File) (*net.UnixConn, error) {
 	defer file.Close()
 	conn, err := net.FileConn(file)
@@ -57,11 +57,11 @@ func unixConn(file *os.File) (*net.UnixConn, error) {
 	return unix, nil
 }
 
-// maxReply limits a reply, in bytes.
+// maxReply limits the size of a reply in bytes.
 const maxReply = 16 << 10
 
-// read receives replies until the parent has died. Each is one message: the parent sends the next
-// when it is asked again.
+// read receives replies until the parent has died. Each reply is one message; the parent sends the
+// next one only when it is asked again.
 func (p *Parent) read() {
 	defer close(p.gone)
 	text, oob := make([]byte, maxReply), make([]byte, syscall.CmsgSpace(4))
@@ -98,7 +98,7 @@ func received(oob []byte) (*os.File, error) {
 	return nil, errors.New("the supervisor has sent no socket")
 }
 
-// answer sends a reply, with its file.
+// answer sends a reply, together with its file.
 func answer(conn *net.UnixConn, r reply) error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -108,7 +108,7 @@ func answer(conn *net.UnixConn, r reply) error {
 		_, err = conn.Write(text)
 		return err
 	}
-	raw, err := r.file.SyscallConn() // Fd would make the socket block, for all processes
+	raw, err := r.file.SyscallConn() // Fd would make the socket blocking, for all processes
 	if err != nil {
 		return err
 	}

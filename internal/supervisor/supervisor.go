@@ -16,51 +16,51 @@ import (
 
 // A Config configures a [Supervisor].
 type Config struct {
-	// Program returns what a process that is about to be started runs.
+	// Program returns what the process that is about to be started runs.
 	Program func() Program
 
-	Procs   int // how many processes
+	Procs   int // number of processes
 	Respawn Rate
 
-	// Lasting has the supervisor stay when its processes cannot be started, or die too often. It then
-	// waits for Roll.
+	// Lasting keeps the supervisor running if its processes cannot be started or die too often. It
+	// then waits for Roll.
 	Lasting bool
 
-	Broker string // of Assignment
+	Broker string // see Assignment
 	As     *Credential
 
-	// Listen opens the sockets that processes ask for.
+	// Listen opens the sockets that the processes ask for.
 	Listen func(network, address string) (net.Listener, error)
 
-	// Grace is how long a process that is told to stop may take before it is killed.
+	// Grace is how long a process may take to stop before it is killed.
 	Grace time.Duration
 
-	// Watchdog is within what time a process says that it is alive. One that does not is killed. 0 is
-	// none.
+	// Watchdog is the time within which a process must say that it is alive, or it is killed. 0
+	// disables the check.
 	Watchdog time.Duration
 
-	// Tell tells people and the log what happens.
+	// Tell reports events to people, in line, and to the log.
 	Tell func(line, msg string, attrs ...any)
 
 	// Ready is called when all processes are ready for the first time.
 	Ready func()
 }
 
-// A Failure is the end of a process that nobody asked for.
+// A Failure is the unexpected end of a process.
 type Failure struct {
 	Process int
-	How     string // its state, and what it said
+	How     string // its exit state and what it said
 
-	// Begun reports whether any process was ready before. Otherwise the program cannot start.
+	// Begun reports whether any process has been ready. If not, the program cannot start.
 	Begun bool
 
-	// Shown reports whether the process has said what is wrong, and so has printed it.
+	// Shown reports whether the process has said what is wrong. It then has also printed it.
 	Shown bool
 }
 
 func (f *Failure) Error() string { return fmt.Sprintf("process %d: %s", f.Process, f.How) }
 
-// A Supervisor keeps processes running. Use [New].
+// A Supervisor keeps processes running. Use [New] to create one.
 type Supervisor struct {
 	cfg     Config
 	slots   []*slot
@@ -73,22 +73,22 @@ type Supervisor struct {
 	sockets sync.Mutex
 	open    map[request]*shared
 
-	running  map[*child]bool // those that have not ended; true for those that were told to
-	rolling  int             // the number of the process that is being replaced; 0 is none
-	again    bool            // roll again when this is done
-	once     bool            // a process was ready
-	told     bool            // Ready was called
+	running  map[*child]bool // processes that have not ended; true for those that were told to stop
+	rolling  int             // number of the process that is being replaced; 0 if none
+	again    bool            // roll again after this roll
+	once     bool            // a process has been ready
+	told     bool            // Ready has been called
 	stopping bool
 	failure  error
 }
 
-// A slot is the place of one of the processes.
+// A slot is the place for one process.
 type slot struct {
 	number  int
-	serving *child      // nil while it waits to be started again
-	joining *child      // takes the place of serving when it is ready
-	restart *time.Timer // nil unless it waits
-	deaths  int         // in a row
+	serving *child      // nil while it waits for a restart
+	joining *child      // replaces serving once it is ready
+	restart *time.Timer // nil unless it waits for a restart
+	deaths  int         // number of deaths in a row
 }
 
 // An event is something that the supervisor's goroutine handles.
@@ -103,8 +103,8 @@ type kind int
 const (
 	ready kind = iota
 	ended
-	due   // to be started again
-	tardy // has not stopped within the grace
+	due   // time to restart the process
+	tardy // the process has not stopped within the grace period
 )
 
 // New returns a supervisor.
@@ -119,20 +119,20 @@ func New(cfg Config) *Supervisor {
 	return s
 }
 
-// Roll replaces the processes by new ones, one after the other: each stops when its successor is
-// ready. If a successor fails before that, the old ones stay. Roll does not wait.
+// Roll replaces the processes with new ones, one at a time: each stops when its successor is ready.
+// If a successor fails before that, the old process stays. Roll does not wait.
 func (s *Supervisor) Roll() {
 	select {
 	case s.rolls <- struct{}{}:
-	default: // one is asked for already
+	default: // a roll is pending already
 	}
 }
 
-// Run starts the processes, and keeps them running until ctx ends, which stops them in order.
-// Closing kill ends them at once. If the first process fails before it is ready, or processes die
-// more often than Config.Respawn, Run stops the others and returns the last error.
+// Run starts the processes and keeps them running until ctx ends, which stops them in an orderly
+// way. Closing kill kills them. If the first process fails before it is ready, or processes die
+// more often than Config.Respawn allows, Run stops the others and returns the last error.
 func (s *Supervisor) Run(ctx context.Context, kill <-chan struct{}) error {
-	runtime.LockOSThread() // the system takes the end of the thread that has started a process for that of its parent
+	runtime.LockOSThread() // a process gets its signal for the parent's death when the thread that started it ends
 	defer runtime.UnlockOSThread()
 	defer s.close()
 	s.start(s.slots[0])
@@ -166,7 +166,7 @@ func (s *Supervisor) Run(ctx context.Context, kill <-chan struct{}) error {
 	return s.failure
 }
 
-// close waits for the readers, and closes the sockets.
+// close waits for the readers and closes the sockets.
 func (s *Supervisor) close() {
 	close(s.over)
 	s.readers.Wait()
@@ -222,7 +222,7 @@ func (s *Supervisor) isReady(c *child) {
 		old := at.serving
 		at.serving, at.joining, at.deaths = c, nil, 0
 		if old != nil {
-			s.end(old) // its end goes on with the roll
+			s.end(old) // the roll continues when it has ended
 		} else {
 			s.rollOn()
 		}
@@ -244,7 +244,7 @@ func (s *Supervisor) isReady(c *child) {
 	}
 }
 
-// end has a process stop in order.
+// end tells a process to stop.
 func (s *Supervisor) end(c *child) {
 	if s.running[c] {
 		return
@@ -254,7 +254,7 @@ func (s *Supervisor) end(c *child) {
 	s.after(s.cfg.Grace, event{tardy, c, nil})
 }
 
-// after sends the event later, unless Run has returned by then.
+// after sends the event after d, unless Run has returned by then.
 func (s *Supervisor) after(d time.Duration, e event) *time.Timer {
 	return time.AfterFunc(d, func() {
 		select {
@@ -264,9 +264,9 @@ func (s *Supervisor) after(d time.Duration, e event) *time.Timer {
 	})
 }
 
-// inOrder reports whether a process that was told to stop has done so. One that was not ready yet
-// says that it was stopped while starting, or the signal has ended it: that harms nothing once the
-// program has been ready.
+// inOrder reports whether a process that was told to stop has stopped properly. If it was not ready
+// yet, it may report that it was stopped while starting, or the signal may have ended it; that is
+// harmless if any process has been ready before.
 func (s *Supervisor) inOrder(c *child) bool {
 	status, _ := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	killed := status.Signaled() && status.Signal() != syscall.SIGTERM
@@ -285,7 +285,7 @@ func (s *Supervisor) hasEnded(c *child) {
 				s.failure = fmt.Errorf("process %d has not stopped in order: %s", at.number, c.end())
 			}
 		}
-		if at.serving == c { // it was told while its successor had not begun
+		if at.serving == c { // it was told to stop when its successor had not started
 			at.serving = nil
 		}
 		if !s.stopping {
@@ -308,7 +308,7 @@ func (s *Supervisor) hasEnded(c *child) {
 	}
 }
 
-// died decides what follows the death of a process.
+// died handles the death of a process: it restarts the process, or gives up.
 func (s *Supervisor) died(at *slot, began time.Time, how string, shown bool) {
 	if s.stopping {
 		return
@@ -342,13 +342,13 @@ func (s *Supervisor) died(at *slot, began time.Time, how string, shown bool) {
 	}
 }
 
-// fail stops the others.
+// fail records the failure and stops the other processes.
 func (s *Supervisor) fail(err error) {
 	s.failure = err
 	s.stop()
 }
 
-// stop has all processes stop in order.
+// stop tells all processes to stop.
 func (s *Supervisor) stop() {
 	s.stopping = true
 	for _, at := range s.slots {
@@ -391,11 +391,11 @@ func (s *Supervisor) replace(number int) {
 	at.joining, s.running[c] = c, false
 }
 
-// rollOn replaces the next process.
+// rollOn replaces the next process, or ends the roll.
 func (s *Supervisor) rollOn() {
 	switch {
 	case s.rolling == 0 || s.slots[s.rolling-1].joining != nil:
-	case s.again: // from the beginning: what has been replaced is old already
+	case s.again: // from the beginning, because the replaced ones are out of date again
 		s.rolling = 0
 		s.rollAgain()
 	case s.rolling < len(s.slots) && s.once:
