@@ -1,9 +1,9 @@
 // Package connection holds the broker connections that the extensions of a container share.
 //
 // There are two, because a broker that is low on memory stops reading from connections that
-// publish, and acknowledgements on them wait too. One publishes: the RPC server with its replies,
-// RPC clients, dispatchers and publishers. The other only consumes: events and messages. Each is
-// opened only if an extension asks for it.
+// publish, which would also hold up acknowledgements. One connection publishes; it serves the RPC
+// server with its replies, RPC clients, dispatchers and publishers. The other only consumes events
+// and messages. Each is opened only if an extension asks for it.
 package connection
 
 import (
@@ -21,16 +21,16 @@ import (
 )
 
 // A Shared is a connection that extensions of a container share. The container opens it before it
-// sets up what asked for it, and closes it after that has stopped.
+// sets up the extensions that asked for it, and closes it after they have stopped.
 type Shared struct {
 	host   *service.Host
 	config transport.Config
 	suffix string // of the connection's name
-	needed bool   // it is opened by Setup
+	needed bool   // Setup opens the connection
 
 	opening sync.Mutex
 	closed  bool                           // guarded by opening
-	conn    atomic.Pointer[transport.Conn] // nil until it is opened
+	conn    atomic.Pointer[transport.Conn] // nil until the connection is opened
 }
 
 // Publishing returns the connection that publishes. Consumers that publish replies use it too.
@@ -43,8 +43,8 @@ func Publishing(host *service.Host) (*Shared, error) {
 	return s, nil
 }
 
-// OnDemand returns the connection that publishes, for an extension that rarely does. Unless another
-// extension needs it, it is not opened before [Shared.Open] is called.
+// OnDemand returns the connection that publishes, for an extension that rarely publishes. Unless
+// another extension needs it, it is opened only when [Shared.Open] is called.
 func OnDemand(host *service.Host) (*Shared, error) {
 	p, err := service.Shared(host, func(host *service.Host) (*publishing, error) {
 		s, err := newShared(host, "", "rpc and publishing")
@@ -72,15 +72,15 @@ func Consuming(host *service.Host) (*Shared, error) {
 	return c.Shared, nil
 }
 
-// Used reports whether an extension of the container has asked for a connection to the broker, so
-// far.
+// Used reports whether an extension of the container has already asked for a connection to the
+// broker.
 func Used(host *service.Host) bool {
 	_, publishes := service.Sharing[*publishing](host)
 	_, consumes := service.Sharing[*consuming](host)
 	return publishes || consumes
 }
 
-// Queues returns the names of the queues that the container has declared or consumes, in order.
+// Queues returns the names of the queues that the container has declared or consumes, sorted.
 func Queues(host *service.Host) []string {
 	var names []string
 	if p, ok := service.Sharing[*publishing](host); ok {
@@ -93,7 +93,7 @@ func Queues(host *service.Host) []string {
 	return slices.Compact(names)
 }
 
-// queues returns the queues of the connection, none before it is opened.
+// queues returns the queues of the connection, or none if it has not been opened.
 func (s *Shared) queues() []string {
 	if conn := s.Conn(); conn != nil {
 		return conn.Queues()
@@ -101,7 +101,7 @@ func (s *Shared) queues() []string {
 	return nil
 }
 
-// Both are found by their types.
+// service.Shared finds both by their types.
 type (
 	publishing struct{ *Shared }
 	consuming  struct{ *Shared }
@@ -117,16 +117,16 @@ func newShared(host *service.Host, suffix, purpose string) (*Shared, error) {
 	return &Shared{host: host, config: config, suffix: suffix}, nil
 }
 
-// Codec returns the codec of what is published: [transport.Config].Codec or its default.
+// Codec returns the codec for messages that are published: [transport.Config].Codec or its default.
 func (s *Shared) Codec() codec.Codec { return cmp.Or[codec.Codec](s.config.Codec, codec.JSON) }
 
-// Accepts returns the codecs of what is received.
+// Accepts returns the codecs for messages that are received.
 func (s *Shared) Accepts() codec.Set { return s.config.Accepts() }
 
-// Conn returns the connection, nil before Setup.
+// Conn returns the connection, or nil before Setup.
 func (s *Shared) Conn() *transport.Conn { return s.conn.Load() }
 
-// Open returns the connection. It opens it if nobody has needed it before.
+// Open returns the connection. It opens the connection if no extension has needed it so far.
 func (s *Shared) Open(ctx context.Context) (*transport.Conn, error) {
 	if conn := s.conn.Load(); conn != nil {
 		return conn, nil
@@ -156,9 +156,9 @@ func (s *Shared) Open(ctx context.Context) (*transport.Conn, error) {
 	return conn, nil
 }
 
-// Outage reports whether the broker is away. It implements [service.Outage].
+// Outage reports whether the broker is unreachable. It implements [service.Outage].
 func (s *Shared) Outage() (what string, since time.Time) {
-	if conn := s.conn.Load(); conn != nil { // since it was opened
+	if conn := s.conn.Load(); conn != nil { // it has been opened
 		since = conn.Away()
 	}
 	return "the broker", since
@@ -173,7 +173,7 @@ func (s *Shared) Setup(ctx context.Context) error {
 	return err
 }
 
-// observe tells the observers of the container what has become of the connection.
+// observe tells the container's observers about a change of the connection.
 func (s *Shared) observe(config transport.Config, change transport.Change) {
 	c := service.Connection{Name: config.Name, Purpose: config.Purpose, Broker: change.Broker, Away: change.Away, Err: change.Err}
 	if change.Connected {
@@ -194,7 +194,7 @@ func (s *Shared) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill cuts the connection.
+// Kill closes the connection at once.
 func (s *Shared) Kill() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -7,18 +7,19 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Plan is what an extension of a container asks the broker for when the container starts.
+// A Plan lists what an extension of a container asks the broker for when the container starts.
 type Plan struct {
-	By       string // who asks, in messages: "service orders"
+	By       string // the requester in messages, such as "service orders"
 	Topology transport.Topology
-	Consumes []string // queues
-	Writes   []string // exchanges that are published to; "" is the default exchange
+	Consumes []string // names of queues
+	Writes   []string // names of exchanges to publish to; "" is the default exchange
 
-	// Later is what it may ask for while the container runs, such as queues for messages that fail.
+	// Later lists what it may ask for while the container runs, such as queues for messages that
+	// fail.
 	Later transport.Use
 }
 
-// A planner has the plans of a container.
+// A planner holds the plans of a container.
 type planner struct{ plans []func() Plan }
 
 // Planned adds a plan to those of the container. plan is called when all rows and fields are known.
@@ -30,8 +31,8 @@ func Planned(host *service.Host, plan func() Plan) error {
 	return err
 }
 
-// Plans returns what the container will ask the broker for, in the order in which it was added.
-// Nothing is opened. Queues with a random name have another one when the container starts.
+// Plans returns what the container will ask the broker for, in the order in which it was added. It
+// opens nothing. Queues with random names get other names when the container starts.
 func Plans(host *service.Host) []Plan {
 	p, err := plannerOf(host)
 	if err != nil {
@@ -48,8 +49,8 @@ func plannerOf(host *service.Host) (*planner, error) {
 	return service.Shared(host, func(*service.Host) (*planner, error) { return new(planner), nil })
 }
 
-// Merge returns a topology with what both have, each queue, exchange and binding of more after
-// those of t.
+// Merge returns a topology that contains t and more; the queues, exchanges and bindings of more
+// come after those of t.
 func Merge(t, more transport.Topology) transport.Topology {
 	return transport.Topology{
 		Exchanges: slices.Concat(t.Exchanges, more.Exchanges),

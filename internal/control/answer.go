@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// AnswersPrefix begins the names of the queues that answers are sent to. Others are not sent to:
-	// a request must not have this process publish to any queue that its user may write to.
+	// AnswersPrefix is the prefix of the queues that answers may be sent to. Without it, a request
+	// could make this process publish to any queue that its user may write to.
 	AnswersPrefix = "gomeko.control.answers."
 
-	maxBusy      = 8    // requests that are answered at once; further ones are dropped
-	maxArguments = 4096 // bytes of a request's body
-	maxID        = 255  // bytes of a correlation_id in AMQP
+	maxBusy      = 8    // limits concurrent requests; further ones are dropped
+	maxArguments = 4096 // limits the size of a request's body in bytes
+	maxID        = 255  // largest correlation_id in AMQP, in bytes
 
-	crowdedLog = time.Minute // how often it is logged that requests are dropped
+	crowdedLog = time.Minute // minimum time between log lines about dropped requests
 )
 
 // An Answer is the body of a reply to a request, as the process sends it.
@@ -33,25 +33,25 @@ type Answer struct {
 	Instance string    `json:"instance"` // of the process that answers
 	Services []Service `json:"services"`
 	Answer   any       `json:"answer,omitempty"`
-	Error    string    `json:"error,omitempty"` // why there is no answer
+	Error    string    `json:"error,omitempty"` // the reason if there is no answer
 }
 
-// A Service is a service of the process that answers.
+// A Service describes a service of the answering process.
 type Service struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
 
-	// Consumers is how many consumers the process has on the request queue of the service,
-	// rpc-<name>; nil if the service has no RPC methods there.
+	// Consumers is the number of consumers that the process has on the service's request queue,
+	// rpc-<name>. It is nil if the service has no RPC methods.
 	Consumers *int `json:"consumers,omitempty"`
 }
 
-// SchemaOf returns the schema of the answers to a verb, with its version.
+// SchemaOf returns the versioned schema of the answers to a verb.
 func SchemaOf(v Verb) string { return "gomeko." + string(v) + "/v1" }
 
-// request answers a request, in a goroutine of its own.
+// request answers a request in a new goroutine.
 func (q *Queue) request(d *transport.Delivery, v Verb, service string) {
-	defer d.Ack() // a process that dies over a request must not get it again
+	defer d.Ack() // at once: a request that kills the process must not be redelivered
 	if err := valid(d); err != nil {
 		q.logger(d).Debug("control request dropped", "err", err)
 		return
@@ -109,7 +109,7 @@ func (q *Queue) answer(ctx context.Context, r Request) (a Answer) {
 	return a
 }
 
-// reply sends an answer. An asker that has gone gets none.
+// reply sends an answer. If the asker is gone, the answer is lost.
 func (q *Queue) reply(ctx context.Context, d *transport.Delivery, a Answer) {
 	body, err := json.Marshal(a)
 	if err != nil {
@@ -129,7 +129,7 @@ func (q *Queue) reply(ctx context.Context, d *transport.Delivery, a Answer) {
 	}
 }
 
-// sent is told what became of an answer.
+// sent is called with the outcome of sending an answer.
 func (q *Queue) sent(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) {

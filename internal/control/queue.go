@@ -19,19 +19,19 @@ import (
 )
 
 const (
-	// Exchange is the topic exchange between the processes of a fleet. Nameko does not know it.
+	// Exchange is the topic exchange between the processes of a fleet. Nameko does not use it.
 	Exchange = "gomeko.control"
 
 	// Valid is the expiration of a request, and of an answer.
 	Valid = 5 * time.Second
 
-	expires   = time.Minute // of a queue whose process is away
-	maxLength = 1000        // messages in the queue; the oldest is dropped first
-	prefetch  = 16          // how many messages of any size wait in the memory of a process
-	maxKey    = 255         // bytes of a routing key in AMQP
+	expires   = time.Minute // of the queue, after its process has disconnected
+	maxLength = 1000        // limits the messages in the queue; the oldest is dropped first
+	prefetch  = 16          // limits the messages that wait in the memory of a process
+	maxKey    = 255         // largest routing key in AMQP, in bytes
 )
 
-// Topology returns the exchange, for those who only publish to it.
+// Topology returns the exchange, for packages that only publish to it.
 func Topology() transport.Topology {
 	return transport.Topology{Exchanges: []transport.Exchange{{Name: Exchange, Kind: "topic", Durable: true}}}
 }
@@ -39,10 +39,10 @@ func Topology() transport.Topology {
 // An Access says which verbs a process answers.
 type Access int
 
-// What a process answers.
+// Values of Access.
 const (
 	Off  Access = iota // nothing
-	Read               // the verbs that change nothing and tell nothing of single calls
+	Read               // verbs that change nothing and reveal nothing about individual calls
 	Full               // all verbs
 )
 
@@ -55,18 +55,18 @@ type Queue struct {
 	others     []other
 	access     Access
 
-	consumer  *transport.Consumer // nil if there is no queue
+	consumer  *transport.Consumer // nil if the queue is not needed
 	publisher *transport.Publisher
-	busy      chan struct{} // has a token for each request that is being answered
-	crowded   atomic.Int64  // when it was logged that requests are dropped, in nanoseconds since 1970
-	refused   sync.Once     // the broker refuses answers
+	busy      chan struct{} // holds a token for each request that is being answered
+	crowded   atomic.Int64  // when dropped requests were last logged, in nanoseconds since 1970
+	refused   sync.Once     // logs once that the broker refuses answers
 	life      context.Context
 	end       context.CancelFunc
 	answering sync.WaitGroup
 }
 
-// Open returns the control queue of the host's process. It is declared when the container starts,
-// if anybody receives from it.
+// Open returns the control queue of the host's process. The queue is declared when the container
+// starts, if any package receives from it.
 func Open(h *service.Host) (*Queue, error) {
 	return service.Shared(h, func(h *service.Host) (*Queue, error) {
 		c, err := connection.Publishing(h)
@@ -82,12 +82,12 @@ func Open(h *service.Host) (*Queue, error) {
 	})
 }
 
-// Receive has fn called for each message with a routing key. fn must settle the message and must
-// not block.
+// Receive registers fn for messages with a routing key. fn must settle each message, and must not
+// block.
 func (q *Queue) Receive(key string, fn func(*transport.Delivery)) { q.receivers[key] = fn }
 
-// ReceiveFrom has fn called, as Receive does, for each message that another topic exchange has with
-// the routing key prefix followed by one word. It declares the exchange.
+// ReceiveFrom registers fn, as Receive does, for messages from another topic exchange whose routing
+// key is prefix followed by one word. It declares the exchange.
 func (q *Queue) ReceiveFrom(exchange, prefix string, fn func(*transport.Delivery)) {
 	q.others = append(q.others, other{exchange, prefix, fn})
 }
@@ -98,10 +98,10 @@ type other struct {
 	receive          func(*transport.Delivery)
 }
 
-// Answer has the process answer verbs.
+// Answer sets which verbs the process answers.
 func (q *Queue) Answer(access Access) { q.access = access }
 
-// Start declares the queue and consumes it. If the broker refuses that, the process runs on without
+// Start declares the queue and consumes it. If the broker refuses that, the process runs without
 // it.
 func (q *Queue) Start(ctx context.Context) error {
 	q.bindVerbs()
@@ -122,7 +122,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	return err
 }
 
-// plan returns what the queue asks the broker for. Answers are published to the default exchange.
+// plan returns what the queue needs from the broker. Answers are published to the default exchange.
 func (q *Queue) plan() connection.Plan {
 	q.bindVerbs()
 	if len(q.receivers) == 0 {
@@ -140,7 +140,8 @@ func (q *Queue) plan() connection.Plan {
 func (q *Queue) topology() transport.Topology {
 	name := Exchange + "-" + q.host.Names()[0] + "-" + uuid.NewString()
 	t := Topology()
-	// Not exclusive: after a reconnect the broker may not know yet that the old connection is dead.
+	// The queue is not exclusive: after a reconnect the broker may not know yet that the old
+	// connection is dead.
 	t.Queues = []transport.Queue{{Name: name, Durable: true, AutoDelete: true, Args: transport.Table{
 		"x-expires": int32(expires.Milliseconds()), "x-max-length": int32(maxLength),
 	}}}
@@ -174,13 +175,14 @@ func (q *Queue) bindVerbs() {
 	}
 }
 
-// Key returns the routing key of a verb for all processes, for those of a service, or for one of
-// them.
+// Key returns the routing key of a verb: for all processes if service is "", for those of a
+// service, or for one of them if instance is set.
 func Key(v Verb, service, instance string) string {
 	return strings.Join(slices.DeleteFunc([]string{string(v), service, instance}, func(part string) bool { return part == "" }), ".")
 }
 
-// receive takes a message. One with a key that a user has bound the queue to is dropped.
+// receive handles a message. It drops messages with other keys, to which a user may have bound the
+// queue.
 func (q *Queue) receive(d *transport.Delivery) {
 	if d.Exchange != Exchange {
 		for _, o := range q.others {
@@ -198,7 +200,7 @@ func (q *Queue) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// Stop stops consuming, which deletes the queue, and waits for the answers that are being made.
+// Stop stops consuming, which deletes the queue, and waits for pending answers.
 func (q *Queue) Stop(ctx context.Context) error {
 	defer q.end()
 	if q.consumer == nil {
@@ -218,7 +220,7 @@ func (q *Queue) Stop(ctx context.Context) error {
 	}
 }
 
-// Kill ends the answers that are being made.
+// Kill cancels pending answers.
 func (q *Queue) Kill() { q.end() }
 
 // logger returns the logger for a request.

@@ -10,45 +10,46 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Verb is what a process can be asked. It is the first word of the routing key of a request.
+// A Verb is a question to a process. It is the first word of a request's routing key.
 type Verb string
 
-// The verbs.
+// Verbs that a process may answer.
 const (
-	Ping     Verb = "ping"     // who is there
-	Info     Verb = "info"     // what each package tells of the process: Registry.Info
-	Describe Verb = "describe" // what the services take, return and send
-	Stats    Verb = "stats"    // how many calls, and how fast
-	Health   Verb = "health"   // whether the process and what it depends on are well
-	Dump     Verb = "dump"     // the calls that run, with their stacks
+	Ping     Verb = "ping"     // which processes are running
+	Info     Verb = "info"     // what packages say about the process: Registry.Info
+	Describe Verb = "describe" // parameters, results and messages of the services
+	Stats    Verb = "stats"    // number and speed of calls
+	Health   Verb = "health"   // health of the process and of its dependencies
+	Dump     Verb = "dump"     // running calls with their stacks
 	Level    Verb = "level"    // changes the log level for a while
 )
 
-// readable are the verbs that change nothing, and whose answers have nothing of single calls.
+// readable are the verbs that change nothing, and whose answers reveal nothing about individual
+// calls.
 var readable = []Verb{Ping, Info, Describe, Stats, Health}
 
 var verbs = append(slices.Clip(readable), Dump, Level)
 
-// A Request is a verb for this process.
+// A Request asks this process to answer a verb.
 type Request struct {
 	Verb Verb
 
-	// Service is the service that is asked about, "" for all services of the process.
+	// Service is the service in question, or "" for all services of the process.
 	Service string
 
-	// User is the broker's user that has sent the request, "" if it is not known. The broker refuses
-	// a wrong one.
+	// User is the broker's user that sent the request, or "" if it is unknown. The broker rejects
+	// messages that name a wrong user.
 	User string
 
-	// Arguments is a JSON object with what the verb takes, or empty.
+	// Arguments is a JSON object with the verb's arguments, or empty.
 	Arguments []byte
 }
 
-// A Handler returns the answer to a request, which can be encoded as JSON. It must return when ctx
-// ends. An error is sent to the asker with its text, which should say what to do.
+// A Handler answers a request with a value that can be encoded as JSON. It must return when ctx
+// ends. The text of an error is sent to the asker, so it should say what to do.
 type Handler func(ctx context.Context, r Request) (any, error)
 
-// A Registry has what a process answers. Its methods may be called concurrently.
+// A Registry holds what a process answers. Its methods may be called concurrently.
 type Registry struct {
 	mu sync.Mutex
 
@@ -60,7 +61,7 @@ type Registry struct {
 
 // Of returns the registry of the host's process.
 func Of(h *service.Host) *Registry {
-	r, _ := service.Shared(h, func(*service.Host) (*Registry, error) { // never fails
+	r, _ := service.Shared(h, func(*service.Host) (*Registry, error) { // it never fails
 		r := &Registry{parts: map[string]func() any{}, consumers: map[string]func() int{}, versions: map[string]string{}}
 		r.handlers = map[Verb]Handler{Info: r.info}
 		return r, nil
@@ -68,7 +69,8 @@ func Of(h *service.Host) *Registry {
 	return r
 }
 
-// Handle adds the handler of a verb, before the container starts. Each verb has one.
+// Handle sets the handler of a verb. Call it before the container starts. It panics if the verb is
+// unknown or already has a handler.
 func (r *Registry) Handle(v Verb, h Handler) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,16 +80,16 @@ func (r *Registry) Handle(v Verb, h Handler) {
 	r.handlers[v] = h
 }
 
-// Info adds a part of the answer to the verb info. tell is called for each request, in a goroutine
-// of its own, and returns a value that can be encoded as JSON. A later part of the same name
-// replaces the first.
+// Info adds a part of the answer to the verb info. tell is called for each request, in its own
+// goroutine, and returns a value that can be encoded as JSON. A later part with the same name
+// replaces an earlier one.
 func (r *Registry) Info(name string, tell func() any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.parts[name] = tell
 }
 
-// Part returns a part of the answer to the verb info, nil if there is none of this name.
+// Part returns a part of the answer to the verb info, or nil if there is none with this name.
 func (r *Registry) Part(name string) any {
 	r.mu.Lock()
 	tell := r.parts[name]
@@ -98,22 +100,22 @@ func (r *Registry) Part(name string) any {
 	return tell()
 }
 
-// Consumers adds the function that tells how many consumers this process has on the request queue
-// of a service, rpc-<service>.
+// Consumers adds a function that returns the number of consumers that this process has on the
+// request queue of a service, rpc-<service>.
 func (r *Registry) Consumers(service string, count func() int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.consumers[service] = count
 }
 
-// Version sets the version of a service, which every answer has.
+// Version sets the version of a service, which is part of every answer.
 func (r *Registry) Version(service, version string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.versions[service] = version
 }
 
-// services returns what every answer says about the services of the process.
+// services returns the part of every answer that describes the services of the process.
 func (r *Registry) services(names []string) []Service {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +130,7 @@ func (r *Registry) services(names []string) []Service {
 	return all
 }
 
-// handler returns the handler of a verb, nil if there is none.
+// handler returns the handler of a verb, or nil if there is none.
 func (r *Registry) handler(v Verb) Handler {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,29 +16,30 @@ import (
 //	folded          the properties and headers that would act on it: a table
 const RetryHeader = Prefix + "retry"
 
-// maxAttempts is the largest number of an attempt that is read from the wire.
+// maxAttempts is the largest number of an attempt that is accepted from the wire.
 const maxAttempts = 1_000_000
 
-// An Attempt says what a message is that waits for its next call.
+// An Attempt describes a message that waits for its next call.
 type Attempt struct {
-	Exchange, Key string    // with which it was published first
+	Exchange, Key string    // with which it was first published
 	Number        int       // of the call that it waits for: 2 after the first failure
-	First         time.Time // when it failed first; zero if it has not
-	Deadline      time.Time // until when the caller of a request waits; zero if it is not a request
+	First         time.Time // when it first failed; zero if it has not failed
+	Deadline      time.Time // until when the caller of a request waits; zero if the message is not a request
 
-	// Returns is how often the queue that it was delivered from has had it back: in a suspect queue,
-	// by the deaths of processes. [Open] sets it; it is not sent.
+	// Returns is how often the message was requeued in the queue that it was delivered from. In a
+	// suspect queue, this counts the deaths of processes. [Open] sets it; it is not sent.
 	Returns int
 }
 
-// First returns the Attempt of a delivery that comes from its own queue.
+// First returns the Attempt for a delivery that does not come from one of this package's queues.
 func First(d *transport.Delivery) Attempt {
 	return Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}
 }
 
-// Publishing returns the message of a delivery as it is published to one of its queue's own queues:
-// a delay queue, the retry queue or the suspect queue. It is mandatory and persistent: acknowledge
-// d when the broker has confirmed it. The body is not copied. d may have been opened with [Open].
+// Publishing returns the message of a delivery in the form in which it is published to one of its
+// queue's own queues: a delay queue, the retry queue or the suspect queue. The message is mandatory
+// and persistent. Acknowledge d once the broker has confirmed it. The body is not copied. d may
+// have been opened with [Open].
 func (a Attempt) Publishing(d *transport.Delivery, to string) transport.Publishing {
 	p := transport.Publishing{Key: to, Mandatory: true, Properties: d.Properties, Body: d.Body}
 	var folded transport.Table
@@ -57,11 +58,10 @@ func (a Attempt) encode(folded transport.Table) transport.Table {
 	return t
 }
 
-// Open returns what [RetryHeader] says of a delivery of a retry or a suspect queue, and restores
-// the delivery: its exchange, its key, and what was folded. Afterwards its headers have neither
-// RetryHeader nor anything that the broker added on the way. A delivery without a readable header
-// is somebody's who has published to the queue: it counts as attempt 1 and keeps its exchange and
-// key.
+// Open reads [RetryHeader] of a delivery from a retry or a suspect queue, and restores the
+// delivery: its exchange, its key, and what was folded. It removes RetryHeader and everything that
+// the broker added from the headers. If a delivery has no readable RetryHeader, somebody else has
+// published it to the queue: it counts as attempt 1 and keeps its exchange and key.
 func Open(d *transport.Delivery) Attempt {
 	d.Pin()
 	a := Attempt{Number: 1, Exchange: d.Exchange, Key: d.Key, Returns: integer(d.Headers[deliveryCount], 0, maxAttempts)}
@@ -79,20 +79,20 @@ func Open(d *transport.Delivery) Attempt {
 }
 
 // Strip removes this package's headers from those of a delivery that did not come from one of its
-// queues: whoever sent them has no say in how often a message was tried.
+// queues. The sender of a message must not control how often it counts as tried.
 func Strip(headers transport.Table) {
 	delete(headers, RetryHeader)
 	delete(headers, OriginalHeader)
 }
 
-// putTime puts a time into a table, unless it is zero.
+// putTime puts a time into a table unless the time is zero.
 func putTime(t transport.Table, name string, at time.Time) {
 	if !at.IsZero() {
 		t[name] = at.UnixMilli()
 	}
 }
 
-// instant returns the time that a value says, or zero.
+// instant returns the time in a value, or zero if there is none.
 func instant(value any) time.Time {
 	if at, ok := value.(time.Time); ok {
 		value = at.UnixMilli()
@@ -104,10 +104,11 @@ func instant(value any) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// maxInstant is the end of the year 9999, the last that JSON can write.
+// maxInstant is the end of the year 9999, the last one that JSON can represent.
 const maxInstant = 253_402_300_799_999
 
-// text returns a field of a table that is a name: of at most 255 bytes, as AMQP's.
+// text returns a field of a table that is a name. Like names in AMQP, it must have at most 255
+// bytes.
 func text(t transport.Table, name string) string {
 	if s, ok := t[name].(string); ok && len(s) <= maxName {
 		return s
@@ -115,7 +116,7 @@ func text(t transport.Table, name string) string {
 	return ""
 }
 
-// integer returns an integer from the wire within bounds.
+// integer returns an integer from the wire, limited to the given bounds.
 func integer(value any, low, high int) int {
 	n, ok := whole(value)
 	if !ok {
@@ -124,7 +125,7 @@ func integer(value any, low, high int) int {
 	return int(min(max(n, int64(low)), int64(high)))
 }
 
-// whole returns an integer of any of AMQP's types.
+// whole returns an integer that has any of AMQP's integer types.
 func whole(value any) (int64, bool) {
 	switch n := value.(type) {
 	case int8:

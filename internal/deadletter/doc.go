@@ -1,7 +1,8 @@
-// Package deadletter has the queues and headers of messages that failed: their names, how they are
-// declared, and what travels with a message that waits for its next attempt or is parked.
+// Package deadletter defines the queues and headers for messages that failed: the names and
+// declarations of the queues, and the data that travels with a message that waits for its next
+// attempt or is parked.
 //
-// Each queue that rows consume has up to four kinds of queues of its own, all of them quorum
+// For each queue that rows consume there are up to four kinds of further queues, all of them quorum
 // queues:
 //
 //	gomeko.delay.<queue>.<ms>   waits for the next attempt; then the broker moves it to
@@ -9,9 +10,9 @@
 //	gomeko.suspect.<queue>      may have killed its process; its own delivery count counts the deaths
 //	gomeko.dead.<queue>         parked, until somebody replays or drops it
 //
-// A message that waits has the header gomeko.retry, and a parked one gomeko.original. What would
-// act on a message on its way, such as its expiration, is folded into these headers, and restored
-// from them:
+// A waiting message has the header gomeko.retry, and a parked one gomeko.original. Properties and
+// headers on which the broker would act, such as the expiration, are folded into these headers, and
+// later restored from them:
 //
 //	attempt := deadletter.Open(d) // a delivery of the retry queue: d is again as it came first
 //	…
@@ -22,5 +23,6 @@
 //	…
 //	d.Ack() // only if the broker has confirmed it
 //
-// Headers come from the wire: what cannot be read in them counts as missing, and is never an error.
+// Headers come from the wire. Parts of them that cannot be read count as missing, and are never an
+// error.
 package deadletter

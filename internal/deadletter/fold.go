@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// deliveryCount is the header in which a quorum queue counts how often it has had a message back.
+// deliveryCount is the header in which a quorum queue counts how often a message was requeued.
 const deliveryCount = "x-delivery-count"
 
-// acting are the headers by which a broker acts on a message: it routes copies by some, and finds
+// acting lists the headers on which a broker acts: it routes copies by some of them, and detects
 // cycles by others.
 var acting = map[string]bool{
 	"CC": true, "BCC": true, "x-death": true,
@@ -19,22 +19,22 @@ var acting = map[string]bool{
 	"x-last-death-exchange": true, "x-last-death-queue": true, "x-last-death-reason": true,
 }
 
-// Acts reports whether a header acts on a message on its way, or says where it has been: such a
-// header is not kept with a parked message, except in [Original].Folded.
+// Acts reports whether a broker acts on a header, or uses it to record where the message has been.
+// Such headers are only kept with a parked message in [Original].Folded.
 func Acts(name string) bool {
 	return acting[name] || name == RetryHeader || name == deliveryCount
 }
 
-// The properties that are folded, by their names in the table.
+// Properties that are folded, by their names in the table.
 const (
 	expiration   = "expiration"    // milliseconds
-	userID       = "user_id"       // the broker refuses another's
+	userID       = "user_id"       // the broker rejects that of another user
 	deliveryMode = "delivery_mode" // 1 if the message was transient
 )
 
-// fold returns the properties with which a message is published again, without what would act on
-// it, and that as a table. The headers are a copy. A value that would be nested too deep in the
-// table is left out of it, and named.
+// fold returns the properties with which a message is published again. It removes what a broker
+// would act on, and returns that as a table, except for values that would be nested too deep in it,
+// whose names it returns in leftOut. The headers are a copy.
 func fold(p transport.Properties) (_ transport.Properties, folded transport.Table, leftOut []string) {
 	headers := make(transport.Table, len(p.Headers)+1)
 	folded = transport.Table{}
@@ -62,13 +62,13 @@ func fold(p transport.Properties) (_ transport.Properties, folded transport.Tabl
 	return p, folded, leftOut
 }
 
-// isFlat reports whether a header can be sent inside of two tables more than it came in.
+// isFlat reports whether a header can still be sent when it is nested in two more tables.
 func isFlat(name string, value any) bool {
 	_, err := transport.TableSize(transport.Table{"": transport.Table{"": transport.Table{name: value}}})
 	return err == nil
 }
 
-// removeActing removes from headers what acts on a message, and this package's headers.
+// removeActing removes from headers those on which a broker acts, and those of this package.
 func removeActing(headers transport.Table) {
 	maps.DeleteFunc(headers, func(name string, _ any) bool {
 		return Acts(name) || name == OriginalHeader
@@ -92,7 +92,7 @@ func unfold(d *transport.Delivery, value any) {
 	d.Persistent = integer(folded[deliveryMode], 0, 2) != 1
 }
 
-// cleaned returns the part of a table from the wire that fold may have made.
+// cleaned returns the part of a table from the wire that fold could have created.
 func cleaned(value any) transport.Table {
 	folded, _ := value.(transport.Table)
 	clean := transport.Table{}

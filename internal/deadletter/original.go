@@ -39,7 +39,7 @@ const (
 	Killed     Reason = "killed"     // it ended its process three times
 )
 
-// Bounds of what is stored with a parked message, in bytes.
+// Limits on what is stored with a parked message, in bytes.
 const (
 	maxStack   = 4 << 10
 	maxError   = clip.Log
@@ -49,27 +49,27 @@ const (
 // An Original says where a parked message came from and why it failed.
 type Original struct {
 	ID            string // set by [Original.Publishing]
-	Exchange, Key string // with which it was published first
-	Queue         string // that it failed in, not one of this package's
+	Exchange, Key string // with which it was first published
+	Queue         string // the queue in which it failed, not one of this package's
 	Service, Row  string
 	Reason        Reason
-	ErrorType     string // such as "*pq.Error", or the name of an error of RPC
-	Error         string // cut at 2,000 bytes
-	Stack         string // cut at 4 KiB
-	Attempts      int    // calls that were made for it
+	ErrorType     string // such as "*pq.Error", or the name of an RPC error
+	Error         string // truncated to 2,000 bytes
+	Stack         string // truncated to 4 KiB
+	Attempts      int    // number of calls made for it
 	First, Last   time.Time
 	Host          string // host/pid
-	Sensitive     bool   // [service.Row.Sensitive]: its content must not be shown
+	Sensitive     bool   // see [service.Row.Sensitive]: the content must not be shown
 
-	Folded  transport.Table // what would act on it; set by Publishing
-	LeftOut []string        // headers that did not fit; set by Publishing
+	Folded  transport.Table // what a broker would act on; set by Publishing
+	LeftOut []string        // names of headers that did not fit; set by Publishing
 }
 
-// Publishing returns the message of a delivery as it is parked: published to the [DeadQueue] of
-// o.Queue ([Queues.Dead]), which has to exist. It is mandatory and persistent: acknowledge d when
-// the broker has confirmed it. Body and properties are kept. If the headers would have more than 32
-// KiB, the stack is left out, and then the largest headers, which o.LeftOut names. d may have been
-// opened with [Open].
+// Publishing returns the message of a delivery in the form in which it is parked. It is published
+// to the [DeadQueue] of o.Queue ([Queues.Dead]), which must exist. The message is mandatory and
+// persistent. Acknowledge d once the broker has confirmed it. Body and properties are kept. If the
+// headers would exceed 32 KiB, the stack is omitted first, and then the largest headers, which
+// o.LeftOut names. d may have been opened with [Open].
 func (q Queues) Publishing(d *transport.Delivery, o Original) transport.Publishing {
 	p := transport.Publishing{Key: DeadQueue(o.Queue), Mandatory: true, Body: d.Body}
 	p.Properties, o.Folded, o.LeftOut = fold(d.Properties)
@@ -80,7 +80,7 @@ func (q Queues) Publishing(d *transport.Delivery, o Original) transport.Publishi
 	return p
 }
 
-// fit leaves out what is missed least until o and headers fit.
+// fit removes the least important parts until o and headers fit.
 func (o *Original) fit(headers transport.Table) {
 	if o.fits(headers) {
 		return
@@ -95,14 +95,14 @@ func (o *Original) fit(headers transport.Table) {
 	}
 }
 
-// fits reports whether o and headers may be sent together.
+// fits reports whether o and headers can be sent together.
 func (o *Original) fits(headers transport.Table) bool {
 	own, err := transport.TableSize(transport.Table{OriginalHeader: o.encode()})
 	others, otherErr := transport.TableSize(headers)
 	return err == nil && otherErr == nil && own+others <= maxHeaders
 }
 
-// leaveOut notes the name of a header that did not fit.
+// leaveOut records the name of a header that did not fit.
 func (o *Original) leaveOut(name string) {
 	const most = 20
 	switch len(o.LeftOut) {
@@ -114,7 +114,7 @@ func (o *Original) leaveOut(name string) {
 	}
 }
 
-// A sized is a header, in the table that has it.
+// A sized is a header, with its size and the table that contains it.
 type sized struct {
 	table transport.Table
 	name  string
@@ -137,7 +137,7 @@ func bySize(tables ...transport.Table) []sized {
 	return all
 }
 
-// encode returns o as a table. Text is cut where it came from elsewhere.
+// encode returns o as a table. It truncates texts that come from elsewhere.
 func (o *Original) encode() transport.Table {
 	t := transport.Table{"attempts": o.Attempts}
 	for name, value := range map[string]string{
@@ -168,8 +168,8 @@ func (o *Original) encode() transport.Table {
 	return t
 }
 
-// ReadOriginal returns what [OriginalHeader] says in the headers of a parked message, and false if
-// there is no such table: somebody else has published the message.
+// ReadOriginal returns the contents of [OriginalHeader] in the headers of a parked message. It
+// returns false if there is no such table, because somebody else has published the message.
 func ReadOriginal(headers transport.Table) (Original, bool) {
 	t, ok := headers[OriginalHeader].(transport.Table)
 	if !ok {
@@ -195,13 +195,13 @@ func ReadOriginal(headers transport.Table) (Original, bool) {
 	return o, true
 }
 
-// Replay returns a parked message as it is published to be tried again: to the [RetryQueue] of
-// queue, which has to exist. Its attempts are counted anew, and the time of its first failure is
-// kept. It is mandatory and persistent: acknowledge d when the broker has confirmed it. d's body
-// and headers may have been changed.
+// Replay returns a parked message in the form in which it is published to be tried again. It is
+// published to the [RetryQueue] of queue, which must exist. Its attempts start again at 1; the time
+// of its first failure is kept. The message is mandatory and persistent. Acknowledge d once the
+// broker has confirmed it. The caller may change d's body and headers before.
 func (o Original) Replay(d *transport.Delivery, queue string) transport.Publishing {
 	p := transport.Publishing{Key: RetryQueue(queue), Mandatory: true, Body: d.Body}
-	p.Properties, _, _ = fold(d.Properties) // of the parked message: its expiration, and where it was since
+	p.Properties, _, _ = fold(d.Properties) // of the parked message: its expiration, and where it has been
 	a := Attempt{Exchange: o.Exchange, Key: o.Key, Number: 1, First: o.First}
 	p.Headers[RetryHeader] = a.encode(o.Folded)
 	return p

@@ -12,10 +12,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Prefix begins the names of all queues and exchanges that are not Nameko's.
+// Prefix is the prefix of the names of all queues and exchanges that Nameko does not use.
 const Prefix = "gomeko."
 
-// The beginnings of the names.
+// Prefixes of the names.
 const (
 	delayPrefix   = Prefix + "delay."
 	retryPrefix   = Prefix + "retry."
@@ -24,30 +24,30 @@ const (
 	lockPrefix    = Prefix + "viewer."
 )
 
-// maxName is the length of a queue's name in bytes: AMQP 0-9-1 §4.2.5.3.
+// maxName is the largest length of a queue's name in bytes: AMQP 0-9-1 §4.2.5.3.
 const maxName = 255
 
-// DelayQueue returns the name of the queue in which messages of a queue wait for a time, which is
-// counted in whole milliseconds.
+// DelayQueue returns the name of the queue in which messages of a queue wait for a time. The time
+// is rounded down to whole milliseconds.
 func DelayQueue(queue string, wait time.Duration) string {
 	return name(delayPrefix, queue, "."+strconv.FormatInt(wait.Milliseconds(), 10))
 }
 
-// RetryQueue returns the name of the queue to which the messages of a queue come back when they
-// have waited.
+// RetryQueue returns the name of the queue to which the messages of a queue return after their
+// wait.
 func RetryQueue(queue string) string { return name(retryPrefix, queue, "") }
 
 // DeadQueue returns the name of the queue in which the messages of a queue are parked.
 func DeadQueue(queue string) string { return name(deadPrefix, queue, "") }
 
-// SuspectQueue returns the name of the queue of the messages that may have killed their process.
+// SuspectQueue returns the name of the queue for messages that may have killed their process.
 func SuspectQueue(queue string) string { return name(suspectPrefix, queue, "") }
 
-// LockQueue returns the name of the queue by which a process has the dead queue of a queue for
-// itself: an exclusive one, which nobody publishes to.
+// LockQueue returns the name of the queue that serves as a lock on the dead queue of a queue. It is
+// exclusive, and nobody publishes to it.
 func LockQueue(queue string) string { return name(lockPrefix, queue, "") }
 
-// Owns reports whether a queue is one of the queues of another, by their names.
+// Owns reports whether other is one of the queues that belong to queue, judging by the names.
 func Owns(queue, other string) bool {
 	if !strings.HasPrefix(other, Prefix) {
 		return false
@@ -62,54 +62,55 @@ func Owns(queue, other string) bool {
 	return ok && err == nil
 }
 
-// OfDead returns the queue of a dead queue's name, and whether it is one. A name that was too long
-// is hashed: then the queue is only known to those that declare it, and in [Original].Queue.
+// OfDead returns the queue to which a dead queue belongs, and whether name is the name of a dead
+// queue. If the name was too long, it contains a hash, so the queue is only known to those that
+// declare it, and from [Original].Queue.
 func OfDead(name string) (queue string, ok bool) { return strings.CutPrefix(name, deadPrefix) }
 
-// name returns prefix, queue and suffix, or if that is longer than a name may be, the beginning of
-// queue with a hash in place of its end.
+// name returns prefix, queue and suffix. If that is too long for a name, a hash replaces the end of
+// queue.
 func name(prefix, queue, suffix string) string {
 	if len(prefix)+len(queue)+len(suffix) <= maxName {
 		return prefix + queue + suffix
 	}
 	sum := sha256.Sum256([]byte(queue))
 	hash := hex.EncodeToString(sum[:16])
-	room := maxName - len(delayPrefix) - len(hash) - 24 // of the longest prefix and suffix: the hashed names of a queue are alike
+	room := maxName - len(delayPrefix) - len(hash) - 24 // for the longest prefix and suffix, so all hashed names of a queue look alike
 	return prefix + clip.Text(queue, room) + hash + suffix
 }
 
-// Queues are the bounds of the queues, a configuration value of containers (service.Lookup). The
-// zero value has the defaults. A queue that exists keeps the bounds that it was created with: they
-// are arguments of the queue, which the broker does not change. A policy of the broker can lower
+// Queues sets the limits of the queues. It is a configuration value of containers (service.Lookup).
+// The zero value means the defaults. An existing queue keeps the limits with which it was created,
+// because they are arguments, which the broker cannot change. A policy of the broker can lower
 // them.
 type Queues struct {
-	// MaxDelayed is how many messages a delay queue takes. A further one is refused
+	// MaxDelayed limits the messages in a delay queue. Beyond it, messages are rejected
 	// ([transport.ErrNacked]). The default is 100,000.
 	MaxDelayed int
 
-	// MaxDead is the size of a dead queue, in bytes of its messages' bodies. A further message is
-	// refused ([transport.ErrNacked]). The default is 1 GiB.
+	// MaxDead limits the size of a dead queue, in bytes of its messages' bodies. Beyond it,
+	// messages are rejected ([transport.ErrNacked]). The default is 1 GiB.
 	MaxDead int
 
 	// Keep is how long a message is parked before the broker drops it. It is the expiration of the
-	// message, so a change counts for the messages that are parked later. The default is 30 days, and
-	// a negative one is without end. The longest one is [MaxKeep].
+	// message, so a change only affects messages that are parked later. The default is 30 days; a
+	// negative value means forever. The longest time is [MaxKeep].
 	Keep time.Duration
 }
 
-// The defaults of [Queues].
+// Defaults of [Queues].
 const (
 	DefaultMaxDelayed = 100_000
 	DefaultMaxDead    = 1 << 30
 	DefaultKeep       = 30 * 24 * time.Hour
 )
 
-// MaxKeep is the longest time that RabbitMQ keeps a message which has an expiration: 2³² ms, in
-// whole days.
+// MaxKeep is the longest time for which RabbitMQ keeps a message that has an expiration: 2³² ms,
+// rounded down to whole days.
 const MaxKeep = 49 * 24 * time.Hour
 
-// Delay returns what has to be declared before a message of queue waits: the retry queue, to which
-// it comes then, and the delay queue. The delay queue stays at the broker.
+// Delay returns what must be declared before a message of queue can wait: the delay queue, and the
+// retry queue to which the message returns. The delay queue stays on the broker.
 func (q Queues) Delay(queue string, wait time.Duration) transport.Topology {
 	delay := quorum(DelayQueue(queue, wait), transport.Table{
 		"x-message-ttl":             wait.Milliseconds(),
@@ -122,7 +123,8 @@ func (q Queues) Delay(queue string, wait time.Duration) transport.Topology {
 	return transport.Topology{Queues: []transport.Queue{q.Retry(queue), delay}}
 }
 
-// Dead returns the queue in which messages of queue are parked. Declare it before the first one is.
+// Dead returns the queue in which messages of queue are parked. It must be declared before a
+// message is parked.
 func (q Queues) Dead(queue string) transport.Queue {
 	return quorum(DeadQueue(queue), transport.Table{
 		"x-overflow":         "reject-publish",
@@ -130,7 +132,7 @@ func (q Queues) Dead(queue string) transport.Queue {
 	})
 }
 
-// Expiration returns the expiration of a parked message, 0 for none.
+// Expiration returns the expiration of a parked message, or 0 if there is none.
 func (q Queues) Expiration() time.Duration {
 	if q.Keep < 0 {
 		return 0
@@ -138,18 +140,19 @@ func (q Queues) Expiration() time.Duration {
 	return min(cmp.Or(q.Keep, DefaultKeep), MaxKeep)
 }
 
-// Retry returns the queue to which messages of queue come back.
+// Retry returns the queue to which messages of queue return after their wait.
 func (Queues) Retry(queue string) transport.Queue {
 	return quorum(RetryQueue(queue), transport.Table{})
 }
 
-// Suspect returns the queue of the messages of queue that may have killed their process.
+// Suspect returns the queue for messages of queue that may have killed their process.
 func (Queues) Suspect(queue string) transport.Queue {
 	return quorum(SuspectQueue(queue), transport.Table{})
 }
 
-// quorum returns a quorum queue that returns messages without limit. One that exists is left as it
-// is: processes of another configuration or version may have declared it.
+// quorum returns a quorum queue that requeues messages without limit. If the queue exists with
+// other arguments, it is left unchanged, because processes with another configuration or version
+// may have declared it.
 func quorum(name string, args transport.Table) transport.Queue {
 	args["x-queue-type"] = "quorum"
 	return transport.Queue{Name: name, Durable: true, Kept: true, Unlimited: true, Args: args}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Chromium returns the path of Chromium. Without one the test is skipped, or fails if CI=true.
+// Chromium returns the path of Chromium. If it is not installed, the test is skipped, or fails if
+// CI=true.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Dial connects to a broker. The connection is closed when the test ends.
+// Dial connects to a broker. It closes the connection when the test ends.
 func Dial(t testing.TB, broker transport.Config) *transport.Conn {
 	t.Helper()
 	conn, err := transport.Dial(t.Context(), broker)
@@ -19,8 +19,7 @@ func Dial(t testing.TB, broker transport.Config) *transport.Conn {
 	return conn
 }
 
-// Caller connects a program that calls services. It is closed, with its connection, when the test
-// ends.
+// Caller returns a Caller with its own connection. It closes both when the test ends.
 func Caller(t testing.TB, broker transport.Config, cfg rpc.Config) *rpc.Caller {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Timeout) // not the limit of its calls, which may be short

@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// A Dependency is a value of a service whose health a test sets. The zero value is well.
+// A Dependency is a value of a service whose health a test sets. The zero value is healthy.
 type Dependency struct{ err atomic.Pointer[error] }
 
-// Set has further checks return err.
+// Set sets the result of further checks.
 func (d *Dependency) Set(err error) { d.err.Store(&err) }
 
 // Health implements service.HealthChecker.

@@ -1,11 +1,11 @@
-// Package hosttest has the helpers that tests of several packages share. They host services in the
-// test's own process ([Start]), run programs ([StartProcess]) and wait for events ([Receive],
-// [Eventually]). Brokers to run on are in package brokertest.
+// Package hosttest provides helpers for tests of several packages. They host services in the test's
+// process ([Start]), run programs ([StartProcess]) and wait for events ([Receive], [Eventually]).
+// Package brokertest provides brokers.
 //
 //	h := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Users))
 //	…
 //	hosttest.Eventually(t, "the loss is logged", func() bool { return len(h.Log.Lines("connection lost")) > 0 })
 //
-// Each helper takes the test, fails it when something goes wrong, and ends what it started when the
-// test ends.
+// Each helper takes the test and fails it if something goes wrong. What a helper starts, it stops
+// when the test ends.
 package hosttest

@@ -8,4 +8,4 @@ func newGroup(*exec.Cmd) {}
 
 func terminateGroup(*exec.Cmd) {}
 
-func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() } // fails if it has ended
+func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() } // it fails if the process has ended

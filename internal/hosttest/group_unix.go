@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// newGroup gives the process a group, so that signals reach its children: go run has one.
+// newGroup gives the process its own process group, so signals also reach its children, such as
+// those of go run.
 func newGroup(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -10,19 +10,19 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Config says how services are hosted. The zero value hosts them without a broker.
+// A Config configures how services are hosted. The zero value hosts them without a broker.
 type Config struct {
-	Service service.Config   // its Logger is the Host's Log by default
-	Broker  transport.Config // used if it has a URI; its Logger is that of Service by default
+	Service service.Config   // its Logger defaults to the Host's Log
+	Broker  transport.Config // used if it has a URI; its Logger defaults to that of Service
 }
 
-// A Host is a container of services that is stopped when the test ends.
+// A Host is a container of services. It is stopped when the test ends.
 type Host struct {
 	*service.Container
-	Log *Log // what the services log, from level debug on; it is printed if the test fails
+	Log *Log // what the services log at level debug and above; it is printed if the test fails
 }
 
-// New makes a container of services and does not start it. It returns the mistakes in the services.
+// New creates a container of services without starting it. It returns the mistakes in the services.
 func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
 	t.Helper()
 	h := &Host{Log: new(Log)}
@@ -44,7 +44,8 @@ func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
 	return h, nil
 }
 
-// Start makes a container of services and starts it. If one of them fails later, the test fails.
+// Start creates a container of services and starts it. If the container fails later, the test
+// fails.
 func Start(t testing.TB, cfg Config, services ...any) *Host {
 	t.Helper()
 	h, err := New(t, cfg, services...)

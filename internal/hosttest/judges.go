@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Prometheus returns the paths of Debian's Prometheus and of its promtool. Without them the test is
-// skipped, or fails if CI=true.
+// Prometheus returns the paths of Debian's Prometheus and promtool. If they are not installed, the
+// test is skipped, or fails if CI=true.
 func Prometheus(t testing.TB) (server, promtool string) {
 	t.Helper()
 	server, err := exec.LookPath("prometheus")
@@ -21,8 +21,8 @@ func Prometheus(t testing.TB) (server, promtool string) {
 	return server, promtool
 }
 
-// StatsD returns the command line of the real StatsD without the path of its configuration file.
-// Without it the test is skipped, or fails if CI=true.
+// StatsD returns the command line of the original StatsD, without the path of its configuration
+// file. If it is not installed, the test is skipped, or fails if CI=true.
 func StatsD(t testing.TB) []string {
 	t.Helper()
 	dir := filepath.Join(Root(t), ".statsd")
@@ -36,8 +36,8 @@ func StatsD(t testing.TB) []string {
 	return []string{node, filepath.Join(dir, "node_modules", "statsd", "stats.js")}
 }
 
-// Axe returns the script of axe-core, which looks in a page for what people with disabilities
-// cannot use. Without it the test is skipped, or fails if CI=true.
+// Axe returns the script of axe-core, which finds accessibility problems in a page. If it is not
+// installed, the test is skipped, or fails if CI=true.
 func Axe(t testing.TB) string {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join(Root(t), ".axe", "node_modules", "axe-core", "axe.min.js"))

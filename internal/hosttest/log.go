@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Log collects the lines that are written to it. The zero value is empty. Several goroutines may
-// use it at once, but Next is for one.
+// A Log collects the lines that are written to it. The zero value is empty. Its methods may be
+// called concurrently, except for Next.
 type Log struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -18,7 +18,7 @@ type Log struct {
 	written chan struct{} // closed by the next Write; nil if nobody waits
 }
 
-// Logger returns a logger that writes to the Log, from level debug on.
+// Logger returns a logger that writes to the Log, at level debug and above.
 func (l *Log) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
@@ -40,7 +40,7 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Lines returns the lines that contain every text of what.
+// Lines returns the lines that contain all texts in what.
 func (l *Log) Lines(what ...string) (found []string) {
 	for line := range strings.Lines(l.String()) {
 		if contains(line, what) {
@@ -59,8 +59,8 @@ func contains(line string, what []string) bool {
 	return true
 }
 
-// Wait waits until at least n lines contain every text of what, and returns them. It fails the test
-// after [Timeout].
+// Wait waits until at least n lines contain all texts in what, and returns those lines. It fails
+// the test after [Timeout].
 func (l *Log) Wait(t testing.TB, n int, what ...string) []string {
 	t.Helper()
 	timeout := time.NewTimer(Timeout)
@@ -78,8 +78,8 @@ func (l *Log) Wait(t testing.TB, n int, what ...string) []string {
 	}
 }
 
-// Next returns the next line that contains every text of what, after the line that it returned
-// before. It waits for it, and fails the test after [Timeout].
+// Next waits for the next line that contains all texts in what, after the line that it last
+// returned. It fails the test after [Timeout].
 func (l *Log) Next(t testing.TB, what ...string) string {
 	t.Helper()
 	timeout := time.NewTimer(Timeout)
@@ -103,7 +103,7 @@ func (l *Log) Next(t testing.TB, what ...string) string {
 	}
 }
 
-// read returns the text so far, and a channel that is closed when there is more.
+// read returns the text so far, and a channel that is closed when more is written.
 func (l *Log) read() (text string, more <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// phpLibrary is php-amqplib as Debian has it.
+// phpLibrary is the path of php-amqplib in Debian.
 const phpLibrary = "/usr/share/php/PhpAmqpLib/autoload.php"
 
-// PHP returns the command of a PHP that reads a program from its input, which finds php-amqplib in
-// vendor/autoload.php as one that Composer has installed. Without PHP or the library the test is
-// skipped, or fails if CI=true.
+// PHP returns the command line of a PHP that reads a program from its standard input, and finds
+// php-amqplib in vendor/autoload.php as if Composer had installed it. If PHP or the library is not
+// installed, the test is skipped, or fails if CI=true.
 func PHP(t testing.TB) []string {
 	t.Helper()
 	php, err := exec.LookPath("php")

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A Postgres is a PostgreSQL of the test's own, which may be stopped, killed and started again. One
-// goroutine at a time may call its methods.
+// A Postgres is a private PostgreSQL server, which the test may stop, kill and start again. Its
+// methods must not be called concurrently.
 type Postgres struct {
 	t       testing.TB
 	dir     string
@@ -19,8 +19,8 @@ type Postgres struct {
 	process *Process
 }
 
-// StartPostgres starts a PostgreSQL without data, until the test ends. If PostgreSQL is not
-// installed, the test is skipped, or fails if CI=true.
+// StartPostgres starts an empty PostgreSQL server, and stops it when the test ends. If PostgreSQL
+// is not installed, the test is skipped, or fails if CI=true.
 func StartPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_isready")
@@ -34,7 +34,7 @@ func StartPostgres(t testing.TB) *Postgres {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	p := &Postgres{t: t, dir: dir, ready: slices.Max(all)}
 	p.Start()
-	t.Cleanup(p.Stop) // what ends processes would wait for clients
+	t.Cleanup(p.Stop) // SIGTERM alone would make it wait for its clients
 	return p
 }
 
@@ -45,7 +45,7 @@ func (p *Postgres) Dir() string { return p.dir }
 // restarted.
 func (p *Postgres) URL() string { return "postgres:///postgres?host=" + p.dir + "&user=postgres" }
 
-// Start starts the server with the data that it has, and returns when it serves.
+// Start starts the server with its existing data, and returns when it accepts connections.
 func (p *Postgres) Start() {
 	p.t.Helper()
 	script := filepath.Join(Root(p.t), "scripts", "postgres")
@@ -54,13 +54,13 @@ func (p *Postgres) Start() {
 	Eventually(p.t, "PostgreSQL serves", func() bool { return exec.CommandContext(ctx, p.ready, "-q", "-h", p.dir).Run() == nil })
 }
 
-// Stop stops the server at once, as its operator would, and cuts its connections.
+// Stop shuts the server down in fast mode, as an operator would, which cuts its connections.
 func (p *Postgres) Stop() {
 	p.t.Helper()
 	p.end(os.Interrupt)
 }
 
-// Kill ends the server as a crash would: it recovers when it starts again.
+// Kill kills the server, so it recovers from a crash at its next start.
 func (p *Postgres) Kill() {
 	p.t.Helper()
 	p.end(syscall.SIGQUIT)

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// startup is how long a process may take to print a line or to end. A build on a busy machine is
-// among that.
+// startup is how long a process may take to print a line or to end, which includes a build on a
+// busy machine.
 const startup = 5 * time.Minute
 
-// A Process is a program that a test runs. When the test ends it gets SIGTERM, and SIGKILL if that
-// does not end it within two seconds; its children do too.
+// A Process is a program that a test runs. When the test ends, the program and its children get
+// SIGTERM, and SIGKILL if that does not end them within two seconds.
 type Process struct {
 	t              testing.TB
 	cmd            *exec.Cmd
@@ -27,8 +27,8 @@ type Process struct {
 	ended          chan struct{}
 }
 
-// StartProcess starts cmd and keeps what it prints. Its standard error is the test's output too. If
-// cmd has a Stdout or a Stderr, that gets a copy.
+// StartProcess starts cmd and collects its output. Its standard error also goes to the test's
+// output. If cmd has a Stdout or a Stderr, that gets a copy.
 func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{t: t, cmd: cmd, ended: make(chan struct{})}
@@ -47,7 +47,7 @@ func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 		if p.hasEnded() {
 			return
 		}
-		terminateGroup(cmd) // go run removes its files then
+		terminateGroup(cmd) // go run removes its files on SIGTERM
 		select {
 		case <-p.ended:
 		case <-time.After(2 * time.Second):
@@ -64,7 +64,8 @@ func tee(given io.Writer, ours ...io.Writer) io.Writer {
 	return io.MultiWriter(ours...)
 }
 
-// dieWithParent kills the process if the test dies without its cleanup, where the system can.
+// dieWithParent has the process killed if the test dies without its cleanup, on systems that
+// support it.
 func dieWithParent(cmd *exec.Cmd) {
 	if setpriv, err := exec.LookPath("setpriv"); err == nil {
 		cmd.Args = slices.Concat([]string{"setpriv", "--pdeathsig", "KILL", cmd.Path}, cmd.Args[1:])
@@ -72,7 +73,7 @@ func dieWithParent(cmd *exec.Cmd) {
 	}
 }
 
-// Line waits until standard error has a line that contains text, and returns the first such line.
+// Line waits until standard error contains a line with text, and returns the first such line.
 func (p *Process) Line(text string) string {
 	p.t.Helper()
 	return p.Match("(?m)^.*" + regexp.QuoteMeta(text) + ".*$")
@@ -100,7 +101,8 @@ func (p *Process) Match(pattern string) string {
 	}
 }
 
-// Wait waits for the end and returns the exit status, -1 for a process that a signal ended.
+// Wait waits until the process has ended. It returns the exit code, or -1 if a signal ended the
+// process.
 func (p *Process) Wait() int {
 	p.t.Helper()
 	select {
@@ -111,16 +113,18 @@ func (p *Process) Wait() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Ended returns a channel that is closed when the process has ended and all its output was read.
+// Ended returns a channel that is closed when the process has ended and all of its output has been
+// read.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// State describes how the process ended, as in "exit status 1". Call it after the end.
+// State describes how the process ended, for example "exit status 1". Call it only after the end.
 func (p *Process) State() string { return p.cmd.ProcessState.String() }
 
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal to the process, not to its children. If it has ended, nothing happens.
+// Signal sends a signal to the process, but not to its children. It does nothing if the process has
+// ended.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -128,7 +132,7 @@ func (p *Process) Signal(s os.Signal) {
 	}
 }
 
-// Kill ends the process and its children with SIGKILL, if they run, and waits for the end.
+// Kill sends SIGKILL to the process and its children, and waits for the end.
 func (p *Process) Kill() {
 	if !p.hasEnded() {
 		killGroup(p.cmd)
@@ -136,8 +140,8 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
-// hasEnded reports whether the process and the readers of its output have ended. Its id may be that
-// of another process then.
+// hasEnded reports whether the process and the readers of its output have ended. Another process
+// may then have its id.
 func (p *Process) hasEnded() bool {
 	select {
 	case <-p.ended:
@@ -147,16 +151,16 @@ func (p *Process) hasEnded() bool {
 	}
 }
 
-// Stdout returns what the process has printed to its standard output.
+// Stdout returns what the process has written to its standard output.
 func (p *Process) Stdout() string { return p.stdout.String() }
 
-// Stderr returns what the process has printed to its standard error.
+// Stderr returns what the process has written to its standard error.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
-// String returns the command's line.
+// String returns the command line.
 func (p *Process) String() string { return strings.Join(p.cmd.Args, " ") }
 
-// Lines returns a writer that calls tell for each whole line, without its end.
+// Lines returns a writer that calls tell for each complete line, without its newline.
 func Lines(tell func(line string)) io.Writer { return &lines{tell: tell} }
 
 type lines struct {
@@ -176,8 +180,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	}
 }
 
-// Build compiles the package of a program, named as for go build, and returns the path of the
-// result.
+// Build compiles a program and returns its path. pkg names its package, as in go build.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	program, err := BuildIn(t.TempDir(), pkg)
@@ -187,7 +190,7 @@ func Build(t testing.TB, pkg string) string {
 	return program
 }
 
-// BuildIn is [Build] with the result in dir, for a TestMain.
+// BuildIn is like [Build], but writes the result to dir. It is for use in TestMain.
 func BuildIn(dir, pkg string) (program string, err error) {
 	where, err := filepath.Abs(pkg)
 	if err != nil {

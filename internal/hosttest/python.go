@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// The virtual environments of Python that scripts/setup makes, by their folders: with the kombu of
-// Nameko's time, and with a later one, which writes some values in envelopes.
+// Python's virtual environments that scripts/setup creates, by directory: one with the version of
+// kombu from Nameko's time, and one with a later version, which writes some values in envelopes.
 const (
 	Kombu5_2 = ".venv"
 	Kombu5_4 = ".venv-kombu5.4"
 )
 
-// Python returns the path of the interpreter in a virtual environment, which has Nameko. Without it
-// the test is skipped, or fails if CI=true.
+// Python returns the path of the interpreter in a virtual environment that contains Nameko. If it
+// does not exist, the test is skipped, or fails if CI=true.
 func Python(t testing.TB, venv string) string {
 	t.Helper()
 	dir := filepath.Join(Root(t), venv)
@@ -25,7 +25,7 @@ func Python(t testing.TB, venv string) string {
 	return filepath.Join(dir, "bin", "python")
 }
 
-// Root returns the folder of the repository that the test is in: where the main module's go.mod is.
+// Root returns the root directory of the repository: the one with the main module's go.mod.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Schema returns the URL of a new schema, which is dropped when the test ends, in the database that
-// GOMEKO_POSTGRES names. Without the variable the test is skipped, or fails if CI=true. The test
-// links the driver pgx.
+// Schema returns the URL of a new schema in the database that GOMEKO_POSTGRES names. It drops the
+// schema when the test ends. If the variable is not set, the test is skipped, or fails if CI=true.
+// The test must import the driver pgx.
 func Schema(t testing.TB) (url string) {
 	t.Helper()
 	url = os.Getenv("GOMEKO_POSTGRES")
@@ -38,7 +38,7 @@ func Schema(t testing.TB) (url string) {
 	return WithParameter(url, "search_path="+name)
 }
 
-// WithParameter returns a URL with one more parameter.
+// WithParameter returns the URL with an additional parameter.
 func WithParameter(url, parameter string) string {
 	if strings.Contains(url, "?") {
 		return url + "&" + parameter

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Timeout is how long helpers wait for an event before they fail the test. It is far more than
-// anything takes that is not broken, on a busy machine too.
+// Timeout is how long helpers wait for an event before they fail the test. It is far longer than
+// anything should take, even on a busy machine.
 const Timeout = 2 * time.Minute
 
-// Receive returns the next value of from, or the zero value if from is closed. It fails the test
-// after [Timeout]; what says in the message what was waited for.
+// Receive returns the next value from a channel, or the zero value if the channel is closed. It
+// fails the test after [Timeout]; what names the awaited event in the message.
 func Receive[T any](t testing.TB, what string, from <-chan T) T {
 	t.Helper()
 	timeout := time.NewTimer(Timeout)
@@ -25,8 +25,8 @@ func Receive[T any](t testing.TB, what string, from <-chan T) T {
 	panic("unreachable")
 }
 
-// Next returns the next value of from, as deliveries or lines come. It fails the test after
-// [Timeout], and if from is closed.
+// Next returns the next value from a channel of deliveries, lines or the like. It fails the test
+// after [Timeout], or if the channel is closed.
 func Next[T any](t testing.TB, from <-chan T) T {
 	t.Helper()
 	timeout := time.NewTimer(Timeout)
@@ -43,7 +43,7 @@ func Next[T any](t testing.TB, from <-chan T) T {
 	panic("unreachable")
 }
 
-// Eventually returns when isSo returns true. It asks as [Poll] does and fails the test after
+// Eventually waits until isSo returns true, polling as [Poll] does. It fails the test after
 // [Timeout]. It is for conditions that no channel reports.
 func Eventually(t testing.TB, what string, isSo func() bool) {
 	t.Helper()
@@ -52,8 +52,8 @@ func Eventually(t testing.TB, what string, isSo func() bool) {
 	}
 }
 
-// Poll calls try, up to ten times a second, and returns its first value that is ok. After [Timeout]
-// it returns the last value, and the test says what is wrong with it.
+// Poll calls try up to ten times a second, and returns the first value that is ok. After [Timeout]
+// it returns the last value; the test must then report what is wrong with it.
 func Poll[T any](try func() (v T, ok bool)) T {
 	deadline := time.Now().Add(Timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -64,8 +64,8 @@ func Poll[T any](try func() (v T, ok bool)) T {
 	}
 }
 
-// Missing skips a test whose requirement is not installed. With CI=true nothing may be skipped: the
-// test fails. The message says what is missing and how to get it.
+// Missing skips a test that lacks a requirement, or fails it if CI=true. The message says what is
+// missing and how to get it.
 func Missing(t testing.TB, message string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
