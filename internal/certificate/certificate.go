@@ -1,5 +1,5 @@
-// Package certificate reads the certificates of servers from files, and reads them again when the
-// files change: certificates are renewed while their processes run.
+// Package certificate loads server certificates from files, and reloads them when the files change,
+// because certificates are renewed while processes run.
 package certificate
 
 import (
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// every is the time between two looks at the files.
+// every is how often the files are checked.
 const every = time.Second
 
-// A File is a certificate and its private key in files.
+// A File is a certificate and its private key, loaded from files.
 type File struct {
 	cert, key string
 	log       *slog.Logger
@@ -21,18 +21,18 @@ type File struct {
 	mu sync.Mutex
 
 	pair    *tls.Certificate
-	read    [2]stamp  // of the files that were read last, also if they were refused
-	checked time.Time // when the files were looked at last
+	read    [2]stamp  // of the files that were last read, even if they were rejected
+	checked time.Time // when the files were last checked
 }
 
-// A stamp says whether a file has changed.
+// A stamp identifies a version of a file.
 type stamp struct {
 	at   time.Time
 	size int64
 }
 
-// Load reads the certificate chain and the private key from PEM files. Later changes are
-// logged.
+// Load loads the certificate chain and the private key from PEM files. Later reloads are logged to
+// log.
 func Load(cert, key string, log *slog.Logger) (*File, error) {
 	f := &File{cert: cert, key: key, log: log, checked: time.Now()}
 	f.read = f.stamps()
@@ -41,8 +41,9 @@ func Load(cert, key string, log *slog.Logger) (*File, error) {
 	return f, err
 }
 
-// Get returns the certificate. If the files have changed and fit each other, it is the new one;
-// otherwise it stays the old one, and a warning is logged. It is a GetCertificate of a tls.Config.
+// Get returns the certificate. If the files have changed, it loads the new certificate; if that
+// fails, it logs a warning and keeps the old one. It can be used as the GetCertificate of a
+// tls.Config.
 func (f *File) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,16 +1,17 @@
-// Package clip cuts text that came from elsewhere, before it is logged or sent on.
+// Package clip truncates text from outside before it is logged or sent.
 package clip
 
 import "unicode/utf8"
 
-// How many bytes of a text are kept.
+// Limits in bytes.
 const (
-	Name = 255      // of a name in an error
-	Log  = 2000     // of a text in a log line
-	Wire = 64 << 10 // of a text in an error that is sent
+	Name = 255      // for a name in an error
+	Log  = 2000     // for a text in a log line
+	Wire = 64 << 10 // for a text in an error that is sent
 )
 
-// Text returns text, or its first limit bytes, without a part of a character, and "…".
+// Text returns text if it fits into limit bytes. Otherwise it returns the start of text, cut
+// between characters, and "…".
 func Text(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -21,7 +22,7 @@ func Text(text string, limit int) string {
 	return text[:limit] + "…"
 }
 
-// Error returns err for a log line: its text, if that has to be cut.
+// Error returns err for a log line, or its truncated text if the text is too long.
 func Error(err error) any {
 	text := err.Error()
 	if len(text) <= Log {

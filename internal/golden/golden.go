@@ -1,6 +1,5 @@
 // Package golden compares files of the project with the results of its tests: the tables of golden
-// vectors in docs/wire, and other pages that a test writes. With the flag -update, the test writes
-// its file.
+// vectors in docs/wire, and other generated pages. With the flag -update, a test writes its file.
 //
 //	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()))
 //	golden.Table(t, "rpc", "Requests, replies and errors.", rows)
@@ -17,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the files that the tests hold to what they find")
 
-// File fails t if the file at path, relative to the test's folder, differs from got. With -update
-// it writes the file.
+// File fails the test if the file at path, relative to the test's directory, differs from got. With
+// -update it writes the file instead.
 func File(t testing.TB, path string, got []byte) {
 	t.Helper()
 	want, err := os.ReadFile(path)
@@ -36,15 +35,15 @@ func File(t testing.TB, path string, got []byte) {
 	}
 }
 
-// A Row is the result of one golden vector: equal, different on purpose, or not replayed.
+// A Row is the result of one golden vector: equal, intentionally different, or not replayed.
 type Row struct {
 	Group, Vector string
-	Differs       string // why it is different; empty where what we send is equal
-	Untried       string // why it is not replayed; empty if it is
+	Differs       string // why our message differs; "" if it is equal
+	Untried       string // why the vector is not replayed; "" if it is
 }
 
-// Table compares docs/wire/section.md with rows, in their order, under a heading and the text
-// intro. It must be called from the tests of top-level packages.
+// Table compares docs/wire/section.md with rows, in their order, below a heading and the text
+// intro. It must be called from tests of top-level packages.
 func Table(t testing.TB, section, intro string, rows []Row) {
 	t.Helper()
 	var b strings.Builder

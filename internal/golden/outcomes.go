@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// Outcomes are the results of replayed vectors: the difference by the vector's name, "" if it was
-// equal.
+// Outcomes contains the results of replayed vectors: the difference by the vector's name, or "" if
+// the vector was equal.
 type Outcomes map[string]string
 
-// Note adds the result of a replay. A vector that was different once, for example on one of two
+// Note records the result of a replay. A vector that differed once, for example on one of two
 // brokers, stays different.
 func (o Outcomes) Note(vector, difference string) {
 	if o[vector] == "" {
@@ -18,9 +18,9 @@ func (o Outcomes) Note(vector, difference string) {
 	}
 }
 
-// Rows returns the rows of the vectors of a group. purposes has the reasons of vectors that are
-// different on purpose. Rows fails t if a vector was not replayed, if one is different without a
-// reason, and if one with a reason is equal.
+// Rows returns the rows for the vectors of a group. purposes contains the reasons why vectors
+// differ intentionally. It fails the test if a vector was not replayed, if one differs without a
+// reason, or if one with a reason is equal.
 func (o Outcomes) Rows(t testing.TB, group string, vectors []string, purposes map[string]string) (rows []Row) {
 	t.Helper()
 	for _, name := range vectors {

@@ -1,5 +1,5 @@
-// Package grouppath knows which groups a path needs. A group is a path, such as
-// control_panel/dashboard: whoever uses something with that path must be in this group and in all
+// Package grouppath determines which groups a path requires. A group is a path, such as
+// control_panel/dashboard. To use something with that path, a user must be in this group and in all
 // groups above it.
 //
 //	missing := grouppath.Missing([]string{"control_panel"}, "control_panel/dashboard")
@@ -10,7 +10,8 @@ import (
 	"slices"
 )
 
-// Needed are the groups above a path, from the top, and the path itself.
+// Needed returns the groups that a path requires: those above it, from the top, and the path
+// itself.
 func Needed(path string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range len(path) {
@@ -22,8 +23,8 @@ func Needed(path string) iter.Seq[string] {
 	}
 }
 
-// Missing returns the first group that a path needs and that is not among groups, "" if there is
-// none. Case counts.
+// Missing returns the first group that a path requires and that is not in groups, or "" if none is
+// missing. It is case-sensitive.
 func Missing(groups []string, path string) string {
 	for group := range Needed(path) {
 		if !slices.Contains(groups, group) {

@@ -1,5 +1,5 @@
-// Package headers converts between the headers of a message and what they carry for a call:
-// Nameko's context data and call id stack. See docs/wire/nameko.md, Context data.
+// Package headers converts between the headers of a message and the data that they carry for a
+// call: Nameko's context data and call id stack. See docs/wire/nameko.md, Context data.
 package headers
 
 import (
@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	prefix  = "nameko."       // of headers that carry context data
-	stackID = "call_id_stack" // the one with the prefix that is not data
+	prefix  = "nameko."       // of the headers that carry context data
+	stackID = "call_id_stack" // with the prefix, the only one that is not context data
 )
 
-// GrantData is the name of a grant of a control panel, which says who may make a call. It looks
+// GrantData is the name of a grant from a control panel, which says who may make a call. It looks
 // like context data, but is not passed on: see docs/wire/grant.md.
 const GrantData = "gomeko_grant"
 
-// Request returns the call that a message asks for, without its arguments. Headers without Nameko's
-// prefix are context data too, under their own name, except for what the broker and this module
-// have added on the way of a message that failed. A grant is not context data: it counts for this
-// call only.
+// Request returns the call that a message requests, without its arguments. Headers without Nameko's
+// prefix are context data too, under their own names, except for those that the broker and this
+// module add to failed messages. A grant is not context data, because it is only valid for this
+// call.
 func Request(d *transport.Delivery) service.Request {
-	data := map[string]any{} // mostly it stays empty
+	data := map[string]any{} // it usually stays empty
 	var permit string
 	for name, value := range d.Headers {
 		if name == prefix+stackID || ofFailure(name) {
@@ -51,11 +51,11 @@ func Request(d *transport.Delivery) service.Request {
 	return service.Request{Parents: ids(stack), Data: data, Grant: permit, Redelivered: d.Redelivered, Header: (*header)(d)}
 }
 
-// A header has the headers of a delivery. It implements [service.Header].
+// A header gives access to the headers of a delivery. It implements [service.Header].
 type header transport.Delivery
 
-// Get returns a header by its own name, or else by the one with which Nameko passes it on. The
-// first is of the process that has sent the message, the second of one before it.
+// Get returns the header with this name or, if there is none, the one with Nameko's prefix. The
+// former comes from the sender of the message, the latter was passed on from an earlier process.
 func (h *header) Get(name string) string {
 	text, ok := h.Headers[name].(string)
 	if !ok {
@@ -64,8 +64,8 @@ func (h *header) Get(name string) string {
 	return text
 }
 
-// ofFailure reports whether a header says that a message has failed, or was delivered, before. It
-// is not passed on: it says nothing about the messages that follow from this one.
+// ofFailure reports whether a header says that a message failed or was delivered before. Such a
+// header is not passed on, because it says nothing about messages that result from this one.
 func ofFailure(name string) bool {
 	switch {
 	case strings.HasPrefix(name, "x-"):
@@ -77,8 +77,8 @@ func ofFailure(name string) bool {
 	return false
 }
 
-// LogAttrs returns what a log line about a message has of its call id stack, for one that is not a
-// call: as [service.NewLogHandler] writes it.
+// LogAttrs returns log attributes for the call id stack of a message that is not a call, in the
+// format of [service.NewLogHandler].
 func LogAttrs(d *transport.Delivery) (attrs []any) {
 	if parents := Request(d).Parents; len(parents) > 0 {
 		attrs = []any{"root_call_id", service.LoggedID(parents[0]), "parent_call_id", service.LoggedID(parents[len(parents)-1])}
@@ -86,7 +86,7 @@ func LogAttrs(d *transport.Delivery) (attrs []any) {
 	return attrs
 }
 
-// ids reads a call id stack of any type. A string is one id; Nameko would take each of its
+// ids reads a call id stack of any type. A string counts as one id; Nameko would take each of its
 // characters for one.
 func ids(stack any) []string {
 	switch stack := stack.(type) {
@@ -107,8 +107,8 @@ func ids(stack any) []string {
 }
 
 // Of returns the headers of a message that is sent with ctx: the context data, and the id stack of
-// the call. Outside of a call the stack holds only sender, the sender's id; if that is "", there is
-// no stack.
+// the call. Outside of a call the stack only contains sender, the sender's id. If sender is "",
+// there is no stack.
 func Of(ctx context.Context, sender string) transport.Table {
 	headers := transport.Table{}
 	for key, value := range service.Data(ctx) {

@@ -1,5 +1,4 @@
-// Package jobview says what may be shown of jobs to whoever looks at their store, for gomeko jobs
-// and the control panel.
+// Package jobview decides which contents of jobs gomeko jobs and the control panel may show.
 //
 //	secrets, err := jobview.Of(ctx, s)
 //	…
@@ -18,10 +17,10 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// Secrets says of jobs whether what they came with may be shown. Nil shows everything.
-type Secrets map[[2]string]bool // by service and name: whether it is sensitive
+// Secrets says which jobs have contents that must not be shown. Nil shows everything.
+type Secrets map[[2]string]bool // sensitive or not, by service and name
 
-// Of reads what workers have said about their rows.
+// Of reads what the workers have recorded about their rows.
 func Of(ctx context.Context, s *store.Store) (Secrets, error) {
 	rows, err := s.Hosted(ctx)
 	found := Secrets{}
@@ -31,7 +30,7 @@ func Of(ctx context.Context, s *store.Store) (Secrets, error) {
 	return found, err
 }
 
-// Hide returns why the contents of a job must not be shown, "" if they may be.
+// Hide returns the reason why the contents of a job must not be shown, or "" if they may be shown.
 func (s Secrets) Hide(j *store.Job) string {
 	sensitive, known := s[[2]string{j.Service, j.Name}]
 	switch {
@@ -44,7 +43,7 @@ func (s Secrets) Hide(j *store.Job) string {
 	}
 }
 
-// Content returns the value of a payload or a result, with what looks like a secret masked.
+// Content returns the value of a payload or a result, with parts that look like secrets masked.
 func Content(data []byte) any {
 	if len(data) == 0 {
 		return nil

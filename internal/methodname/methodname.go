@@ -1,4 +1,4 @@
-// Package methodname names the methods of rows on the wire.
+// Package methodname determines the names of rows' methods on the wire.
 package methodname
 
 import (
@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Of returns the name of a row's method on the wire: the key name of its tag, otherwise the
-// method's name in Python's spelling, forget_user for ForgetUser.
+// Of returns the name of a row's method on the wire. This is the tag key name or, without it, the
+// method's name in Python's style: forget_user for ForgetUser.
 func Of(r *service.Row) string {
 	if name := r.Tag.Get("name"); name != "" {
 		return name

@@ -1,4 +1,4 @@
-// Package migration makes the tables of the control panel's packages, and brings them to the
+// Package migration creates the tables of the control panel's packages, and migrates them to the
 // version of the program.
 //
 //	var tables = migration.Set{Name: "gomeko_panel_run_migration", Files: files}
@@ -14,29 +14,29 @@ import (
 	"strings"
 )
 
-// A Set is the tables of a package.
+// A Set describes the tables of a package.
 type Set struct {
-	// Name is that of the table that has the version of the others.
+	// Name is the name of the table that stores the version of the others.
 	Name string
-	// Files has the folder migrations, with files of SQL. The version of the tables is how many of
-	// them were applied, in the order of their names.
+	// Files contains the directory migrations with SQL files. The version of the tables is the
+	// number of files that have been applied, in the order of their names.
 	Files embed.FS
 }
 
-// types replaces the types that the databases name differently.
+// types replaces types whose names differ between the databases.
 var types = map[string]*strings.Replacer{
 	"sqlite":   strings.NewReplacer("{serial}", "integer PRIMARY KEY AUTOINCREMENT", "{bytes}", "blob"),
 	"postgres": strings.NewReplacer("{serial}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{bytes}", "bytea"),
 }
 
-// Apply brings the tables to the version of this program, in a transaction. dialect is sqlite or
-// postgres. It is an error if the tables are newer than this program.
+// Apply migrates the tables to the version of this program, in a transaction. dialect is sqlite or
+// postgres. It returns an error if the tables are newer than this program.
 func (s Set) Apply(ctx context.Context, tx *sql.Tx, dialect string) error {
 	replace := types[dialect]
 	if replace == nil {
 		return fmt.Errorf("dialect %q: must be sqlite or postgres", dialect)
 	}
-	if dialect == "postgres" { // another process may do the same
+	if dialect == "postgres" { // another process may be doing the same
 		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('`+s.Name+`'), hashtext(current_schema()))`); err != nil {
 			return err
 		}

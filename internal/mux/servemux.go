@@ -1,5 +1,5 @@
-// Package mux has what the HTTP servers of this module share: a ServeMux for paths with escaped
-// slashes, and the check of a request's host.
+// Package mux is shared by the HTTP servers of this module. It provides a ServeMux for paths with
+// escaped slashes, and checks the host of a request.
 package mux
 
 import (
@@ -10,25 +10,25 @@ import (
 	"strings"
 )
 
-// A ServeMux is an [http.ServeMux] that handles every escaped path. The one of net/http does not
-// match a wildcard with a segment that is exactly %2F, because it takes that for a trailing slash,
+// A ServeMux is an [http.ServeMux] that handles all escaped paths correctly. The original does not
+// match a wildcard with a segment that is exactly %2F, because it takes it for a trailing slash,
 // and its redirects to a clean path escape the path twice.
 type ServeMux struct{ mux http.ServeMux }
 
-// Handle registers the handler for the pattern. As the method of [http.ServeMux], it panics if the
-// pattern is invalid or conflicts with another one.
+// Handle registers the handler for the pattern. Like the method of [http.ServeMux], it panics if
+// the pattern is invalid or conflicts with another one.
 func (m *ServeMux) Handle(pattern string, h http.Handler) {
 	m.mux.Handle(pattern, &endpoint{h, segments(pattern[max(0, strings.IndexByte(pattern, '/')):])})
 }
 
-// An endpoint is the handler of a pattern. It tells patterns' handlers from those of
+// An endpoint is the handler of a pattern. Its type distinguishes it from the handlers of
 // [http.ServeMux] itself.
 type endpoint struct {
 	http.Handler
 	segments []string // of the pattern
 }
 
-// ServeHTTP calls the handler whose pattern matches the request.
+// ServeHTTP calls the handler of the pattern that matches the request.
 func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	escaped := r.URL.EscapedPath()
 	if !strings.Contains(escaped, "%") {
@@ -47,9 +47,9 @@ func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = pattern
 		e.setValues(r, given)
 		e.ServeHTTP(w, r)
-	case pattern != "": // of the same path with a slash at its end
+	case pattern != "": // of the same path with a trailing slash
 		redirect(w, r, escaped+"/")
-	default: // not found, or a method that is not allowed
+	default: // not found, or method not allowed
 		h.ServeHTTP(w, r)
 	}
 }
@@ -61,9 +61,9 @@ func (m *ServeMux) Pattern(r *http.Request) string {
 }
 
 // standIn returns a request that matches the same patterns as r, with another text in place of each
-// segment %2F.
+// segment that is %2F.
 func standIn(r *http.Request, given []string) *http.Request {
-	const slash = "%2F%00" // no segment of a pattern is equal to it
+	const slash = "%2F%00" // no segment of a pattern equals it
 	given = slices.Clone(given)
 	for i, s := range given {
 		if strings.EqualFold(s, "%2F") {
@@ -102,7 +102,7 @@ func unescape(escaped string) string {
 	return escaped
 }
 
-// cleaned removes empty and dot segments from a path, and keeps a slash at its end.
+// cleaned removes empty and dot segments from a path, and keeps a trailing slash.
 func cleaned(escaped string) string {
 	clean := path.Clean("/" + escaped)
 	if strings.HasSuffix(escaped, "/") && clean != "/" {

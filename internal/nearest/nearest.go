@@ -1,4 +1,4 @@
-// Package nearest finds the known name that a misspelt one was probably meant to be.
+// Package nearest finds the known name that a misspelled one was probably meant to be.
 package nearest
 
 import (
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Likely returns the candidate that name was probably meant to be, "" if none is close enough: at
-// most a third of its letters may differ.
+// Likely returns the candidate that name was probably meant to be, or "" if none is close enough:
+// at most a third of its letters may differ.
 func Likely(name string, candidates []string) string {
 	near, edits := Name(name, candidates)
 	if edits > max(1, len(name)/3) {
@@ -16,8 +16,8 @@ func Likely(name string, candidates []string) string {
 	return near
 }
 
-// Name returns the first of the candidates that take the fewest edits to become name, and the
-// number of edits. Case does not count.
+// Name returns the candidate that can be turned into name with the fewest edits, and their number.
+// If there are several, it returns the first. It ignores case.
 func Name(name string, candidates []string) (near string, edits int) {
 	edits = math.MaxInt
 	for _, c := range candidates {

@@ -12,33 +12,35 @@ import (
 )
 
 const (
-	// lookEvery is how often a process looks whether somebody has resumed a row or changed its
-	// schedule.
+	// lookEvery is how often a process checks whether a row has been resumed or its schedule
+	// changed.
 	lookEvery = 5 * time.Second
 
-	// waitEvery is how often it looks whether the job has ended that the next tick waits for.
+	// waitEvery is how often a process checks whether the job that delays the next tick has ended.
 	waitEvery = time.Second
 
-	// awayMin and awayMax are the times between two questions to a store that does not answer.
+	// awayMin and awayMax bound the time between two attempts to reach a store that does not
+	// answer.
 	awayMin, awayMax = 250 * time.Millisecond, 5 * time.Second
 )
 
 // A Beat inserts the jobs of rows at their ticks. Each process of a fleet has one for its rows.
 type Beat struct {
 	Store *store.Store
-	Rows  []store.Periodic // as this process says them
+	Rows  []store.Periodic // as this process declares them
 	Log   *slog.Logger
 
-	// Inserted is called when this process has inserted jobs of a row, or skipped ticks of it.
+	// Inserted is called when this process has inserted jobs of a row, or skipped some of its
+	// ticks.
 	Inserted func(row store.Periodic, t store.Tick)
 
-	// Look is how often the process looks for changes that others have made. 0 is 5 s.
+	// Look is how often to check for changes that other processes have made. 0 means 5 s.
 	Look time.Duration
 
 	plans map[[4]string]planned
 }
 
-// A planned is a schedule that was read.
+// A planned is a schedule that has been parsed, or the error.
 type planned struct {
 	plan ticks.Plan
 	err  error
@@ -77,8 +79,8 @@ func (b *Beat) Run(ctx context.Context) {
 	}
 }
 
-// register tells the store what this process says of its rows. What is due by an earlier schedule
-// is done before: a change must not make it disappear.
+// register records the rows of this process in the store. Before it does so, it inserts the jobs
+// that are due by the previous schedule, which a change must not lose.
 func (b *Beat) register(ctx context.Context) error {
 	known, err := b.known(ctx)
 	if err != nil {
@@ -97,7 +99,7 @@ func (b *Beat) register(ctx context.Context) error {
 	return nil
 }
 
-// known returns the rows of this process as the store has them.
+// known returns the rows of this process from the store.
 func (b *Beat) known(ctx context.Context) (map[string]store.Periodic, error) {
 	var services []string
 	for _, r := range b.Rows {
@@ -116,7 +118,7 @@ func (b *Beat) known(ctx context.Context) (map[string]store.Periodic, error) {
 	return rows, nil
 }
 
-// beat inserts what is due, and returns how long nothing will be.
+// beat inserts the jobs that are due, and returns the time until the next one may be.
 func (b *Beat) beat(ctx context.Context) (pause time.Duration, err error) {
 	known, err := b.known(ctx)
 	if err != nil {
@@ -126,7 +128,7 @@ func (b *Beat) beat(ctx context.Context) (pause time.Duration, err error) {
 	wake := read.Add(b.Look)
 	for _, r := range b.Rows {
 		p, ok := known[r.Service+"."+r.Name]
-		if !ok { // somebody has deleted it
+		if !ok { // the row has been deleted
 			if err := b.Store.Register(ctx, r); err != nil {
 				return 0, err
 			}
@@ -147,11 +149,11 @@ func (b *Beat) beat(ctx context.Context) (pause time.Duration, err error) {
 	return max(time.Until(wake), 0), nil
 }
 
-// tick inserts what is due of a row, and returns after which time something may be, and whether
-// that counts from now, because the store was asked again.
+// tick inserts the jobs of a row that are due, and returns the time until the next one may be.
+// asked is true if that time counts from now, because the store was asked again.
 func (b *Beat) tick(ctx context.Context, p store.Periodic) (after time.Duration, asked bool, err error) {
 	plan, unknown := b.plan(p)
-	if unknown != nil { // it is logged
+	if unknown != nil { // it has been logged
 		return b.Look, false, nil
 	}
 	if after := b.until(plan, p); after > 0 {
@@ -165,7 +167,7 @@ func (b *Beat) tick(ctx context.Context, p store.Periodic) (after time.Duration,
 		return Decide(plan, p)
 	})
 	switch {
-	case errors.Is(err, store.ErrNotPeriodic): // it is registered again
+	case errors.Is(err, store.ErrNotPeriodic): // it will be registered again
 		return 0, true, nil
 	case err != nil:
 		return 0, true, err
@@ -179,7 +181,7 @@ func (b *Beat) tick(ctx context.Context, p store.Periodic) (after time.Duration,
 	return b.until(plan, p), true, nil
 }
 
-// until returns after which time something may be due of a row, 0 if it is.
+// until returns the time until a job of a row may be due, or 0 if one is.
 func (b *Beat) until(plan ticks.Plan, p store.Periodic) time.Duration {
 	if p.Paused {
 		return b.Look
@@ -192,7 +194,7 @@ func (b *Beat) until(plan ticks.Plan, p store.Periodic) time.Duration {
 	return after
 }
 
-// plan reads the schedule of a row, as the process that has registered it last says it.
+// plan parses the schedule of a row, which the last process that registered the row has set.
 func (b *Beat) plan(p store.Periodic) (ticks.Plan, error) {
 	key := [4]string{p.Schedule, p.Zone, p.Missed, p.Overlap}
 	known, ok := b.plans[key]

@@ -14,25 +14,25 @@ import (
 	"github.com/gomeko/gomeko/timer/cron"
 )
 
-// The headers of a job that was enqueued at a tick. See docs/wire/jobs.md.
+// Headers of a job that was enqueued at a tick. See docs/wire/jobs.md.
 const (
-	TickHeader   = "gomeko.tick"        // when the tick was due, a text as in 2006-01-02T15:04:05Z
-	MissedHeader = "gomeko.tick_missed" // how many ticks before it were skipped; missing if none were
+	TickHeader   = "gomeko.tick"        // when the tick was due, in the format 2006-01-02T15:04:05Z
+	MissedHeader = "gomeko.tick_missed" // number of ticks skipped before it; missing if none
 )
 
 // Body is the body of a job that was enqueued at a tick, in JSON.
 const Body = `{"args": [], "kwargs": {}}`
 
-// ContentType is that of [Body].
+// ContentType is the content type of [Body].
 const ContentType = "application/json"
 
-// ID returns the id of the job at a tick: whoever computes the tick computes the same id.
+// ID returns the id of the job for a tick. Every process computes the same id.
 func ID(service, name string, nominal time.Time) string {
 	text := fmt.Sprintf("gomeko.jobs:%s.%s@%s", service, name, nominal.UTC().Format(time.RFC3339Nano))
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(text)).String()
 }
 
-// Headers returns the headers of the job at a tick.
+// Headers returns the headers of the job for a tick.
 func Headers(nominal time.Time, missed int) map[string]any {
 	headers := map[string]any{TickHeader: nominal.UTC().Format(time.RFC3339Nano)}
 	if missed > 0 {
@@ -41,7 +41,7 @@ func Headers(nominal time.Time, missed int) map[string]any {
 	return headers
 }
 
-// Read removes the headers of a tick, and returns what they say. It returns the zero time if there
+// Read removes the headers of a tick, and returns their values. It returns the zero time if there
 // are none.
 func Read(headers map[string]any) (nominal time.Time, missed int) {
 	if text, ok := headers[TickHeader].(string); ok {
@@ -49,21 +49,21 @@ func Read(headers map[string]any) (nominal time.Time, missed int) {
 			nominal = t.UTC()
 		}
 	}
-	missed, _ = strconv.Atoi(fmt.Sprint(headers[MissedHeader])) // JSON and AMQP have several types
+	missed, _ = strconv.Atoi(fmt.Sprint(headers[MissedHeader])) // JSON and AMQP decode it to different types
 	delete(headers, TickHeader)
 	delete(headers, MissedHeader)
 	return nominal, missed
 }
 
-// Job returns the job of a row at a tick.
+// Job returns a row's job for a tick.
 func Job(p store.Periodic, nominal time.Time, missed int) store.New {
 	headers, err := json.Marshal(Headers(nominal, missed))
 	if err != nil {
-		panic(err) // texts and numbers can be encoded
+		panic(err) // strings and numbers can always be encoded
 	}
 	terms := p.Terms
 	if ticks.Overlap(p.Overlap) == ticks.OverlapQueue && terms.Resource == "" {
-		terms.Resource = "cron:" + p.Service + "." + p.Name // they run one after the other
+		terms.Resource = "cron:" + p.Service + "." + p.Name // so they run one at a time
 	}
 	return store.New{
 		ID: ID(p.Service, p.Name, nominal), Service: p.Service, Name: p.Name, Queue: p.Queue,
@@ -71,7 +71,7 @@ func Job(p store.Periodic, nominal time.Time, missed int) store.New {
 	}
 }
 
-// PlanOf reads the schedule of a row.
+// PlanOf parses the schedule of a row.
 func PlanOf(p store.Periodic) (ticks.Plan, error) {
 	plan := ticks.Plan{Missed: ticks.Missed(p.Missed), Overlap: ticks.Overlap(p.Overlap)}
 	zone, err := ticks.Zone(p.Zone)
@@ -81,8 +81,8 @@ func PlanOf(p store.Periodic) (ticks.Plan, error) {
 	return plan, err
 }
 
-// Next returns when the next tick of a row is due, in the past if it is late. It returns the zero
-// time if its schedule cannot be read here.
+// Next returns when the next tick of a row is due, which is in the past if the tick is late. It
+// returns the zero time if the schedule cannot be parsed here.
 func Next(p store.Periodic) time.Time {
 	plan, err := PlanOf(p)
 	if err != nil {
@@ -92,7 +92,7 @@ func Next(p store.Periodic) time.Time {
 	return at
 }
 
-// RunNow inserts a job of a row that is due now, also if the row is paused. Its ticks do not
+// RunNow inserts a job of a row that is due now, even if the row is paused. The row's ticks do not
 // change.
 func RunNow(ctx context.Context, s *store.Store, service, name string) (store.Periodic, error) {
 	p, done, err := s.Tick(ctx, service, name, func(p store.Periodic) store.Tick {
@@ -107,10 +107,10 @@ func RunNow(ctx context.Context, s *store.Store, service, name string) (store.Pe
 	return p, err
 }
 
-// atOnce limits how many jobs one transaction inserts.
+// atOnce limits how many jobs are inserted in one transaction.
 const atOnce = 100
 
-// Decide returns what is due of a row.
+// Decide returns the jobs of a row that are due.
 func Decide(plan ticks.Plan, p store.Periodic) (t store.Tick) {
 	if p.Paused || plan.Overlap == ticks.OverlapSkip && p.Waiting() {
 		return t

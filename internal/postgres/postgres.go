@@ -1,5 +1,4 @@
-// Package postgres connects to PostgreSQL databases, with the settings that everything of ours
-// needs.
+// Package postgres connects to PostgreSQL databases, with the settings that all of gomeko needs.
 package postgres
 
 import (
@@ -11,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// Connect opens the database of a URL, and connects once. name is that of the database for
-// messages. Neither it nor an error contains the password.
+// Connect opens the database with this URL, and checks that it can connect. name identifies the
+// database in messages. Neither name nor an error contains the password.
 //
-// A process that hangs in a transaction keeps its locks for 10 s: then PostgreSQL ends the
-// transaction and the connection. The parameter idle_in_transaction_session_timeout in the URL
-// changes that.
+// If a process hangs in a transaction, PostgreSQL ends the transaction and the connection after 10
+// s, which releases the locks. The parameter idle_in_transaction_session_timeout in the URL changes
+// that time.
 func Connect(ctx context.Context, url string) (db *sql.DB, name string, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -37,14 +36,14 @@ func Connect(ctx context.Context, url string) (db *sql.DB, name string, err erro
 	return db, name, nil
 }
 
-// connections is how many connections a process has to a database at most.
+// connections is the maximum number of connections of a process to a database.
 const connections = 8
 
-// idleParameter limits how long a transaction waits for the next statement of its client.
+// idleParameter limits how long a transaction waits for the client's next statement.
 const idleParameter = "idle_in_transaction_session_timeout"
 
-// limitIdle sets the limit with a statement: PgBouncer refuses it among the parameters with which a
-// client connects.
+// limitIdle sets the limit with a statement, because PgBouncer does not accept it as a connection
+// parameter.
 func limitIdle(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, "SET "+idleParameter+" = '10s'")
 	return err

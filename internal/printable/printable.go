@@ -1,5 +1,5 @@
-// Package printable makes text from elsewhere safe to print: a terminal obeys control characters,
-// shows text in another order after bidirectional overrides, and takes a newline in a name for a
+// Package printable makes text from outside safe to print. A terminal obeys control characters, and
+// shows text in another order after bidirectional overrides, and a newline in a name looks like a
 // new row.
 package printable
 
@@ -13,23 +13,23 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s on one line: what is not printable is escaped as in Go's literals, and so are
-// newlines and tabs.
+// Text returns s on one line. It escapes characters that are not printable as in Go's literals,
+// including newlines and tabs.
 func Text(s string) string { return escaped(s, notPrintable, goEscape) }
 
-// Lines is [Text], but keeps newlines and tabs.
+// Lines is like [Text], but keeps newlines and tabs.
 func Lines(s string) string {
 	return escaped(s, func(r rune) bool { return r != '\n' && r != '\t' && notPrintable(r) }, goEscape)
 }
 
-// JSON returns the JSON text s with what is not printable escaped. The value is the same: outside
-// of its strings, JSON has only printable characters and spaces.
+// JSON returns the JSON text s with characters that are not printable escaped. The value stays the
+// same, because such characters can only be inside of strings.
 func JSON(s string) string {
 	return escaped(s, func(r rune) bool { return r != '\n' && r != '\t' && r != '\r' && notPrintable(r) }, jsonEscape)
 }
 
-// notPrintable reports whether r is a control character, a separator of lines, or an invisible
-// character that changes how others are shown. Joiners of letters and of emoji are printable.
+// notPrintable reports whether r is a control character, a line separator, or an invisible
+// character that changes how others are shown. Joiners of letters and of emoji count as printable.
 func notPrintable(r rune) bool {
 	switch {
 	case r >= ' ' && r < 0x7f, r == '\u00ad', r == '\u200c', r == '\u200d':
@@ -38,7 +38,7 @@ func notPrintable(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Cf) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// escaped returns s with the characters for which bad is true, and invalid UTF-8, escaped.
+// escaped returns s with invalid UTF-8, and characters for which bad returns true, escaped.
 func escaped(s string, bad func(rune) bool, escape func(b *strings.Builder, r rune, invalid byte)) string {
 	clean := true
 	for i, r := range s {
@@ -64,7 +64,7 @@ func escaped(s string, bad func(rune) bool, escape func(b *strings.Builder, r ru
 	return b.String()
 }
 
-// isInvalid reports whether s begins with a byte that is not UTF-8.
+// isInvalid reports whether s begins with a byte that is not valid UTF-8.
 func isInvalid(s string) bool {
 	_, size := utf8.DecodeRuneInString(s)
 	return size == 1
@@ -101,13 +101,13 @@ func jsonEscape(b *strings.Builder, r rune, invalid byte) {
 	}
 }
 
-// A Writer writes what it is given, escaped.
+// A Writer escapes what is written to it.
 type Writer struct {
 	escape func(string) string
 
 	mu   sync.Mutex
 	w    io.Writer
-	rest []byte // the beginning of a character
+	rest []byte // the start of an incomplete character
 }
 
 // NewWriter returns a Writer that escapes with escape, which is [Lines] or [JSON].

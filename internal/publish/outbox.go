@@ -11,30 +11,30 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Outbox keeps messages in the database of a call's transaction, and publishes them when the
-// transaction is committed.
+// An Outbox stores messages in the database, in the transaction of a call, and publishes them when
+// the transaction is committed.
 type Outbox interface {
-	// Add writes m, which is complete, into the transaction of the call of ctx. The messages of one
-	// line are published in the order of the calls of Add. The error says so if the call has no
-	// transaction.
+	// Add stores m, which must be complete, in the transaction of the call of ctx. The messages of
+	// one line are published in the order in which they were added. If the call has no transaction,
+	// it returns an error that says so.
 	Add(ctx context.Context, line string, m transport.Publishing) error
 }
 
-// An Inbox notes which messages a consumer has handled.
+// An Inbox records which messages a consumer has handled.
 type Inbox interface {
-	// Handle notes, in the transaction of the call of ctx, that the consumer handles a message. The
-	// error is a [service.ErrDuplicate] if a transaction that was committed has noted it before.
+	// Handle records, in the transaction of the call of ctx, that the consumer handles a message.
+	// It returns a [service.ErrDuplicate] if a committed transaction has recorded it before.
 	Handle(ctx context.Context, consumer, messageID string) error
 }
 
-// Transactions has the outbox and the inbox of a container. A configuration value that implements
-// it is found by its type: jobs.Config does.
+// Transactions provides the outbox and the inbox of a container. It is a configuration value, found
+// by its type; jobs.Config implements it.
 type Transactions interface {
 	Outbox(host *service.Host) (Outbox, error)
 	Inbox(host *service.Host) (Inbox, error)
 }
 
-// errNoTransactions is the error of a container without a database.
+// errNoTransactions is the error for a container without a database.
 var errNoTransactions = errors.New(`needs a store in the database of your transactions: set gomeko.jobs.store in the configuration, or pass service.Configure(jobs.Config{Store: …})`)
 
 // outboxOf returns the outbox of a container.
@@ -66,7 +66,7 @@ func InboxOf(host *service.Host) (Inbox, error) {
 // NewID returns an id for a message.
 func NewID() string { return id.New("") }
 
-// keep writes m into the transaction of the call. It may be published twice, so it gets an id.
+// keep stores m in the transaction of the call. It gives m an id, because m may be published twice.
 func (p *Publisher) keep(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if m.MessageID == "" {
 		m.MessageID = NewID()

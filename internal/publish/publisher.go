@@ -19,27 +19,27 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// timeout is how long a publishing waits for the broker if its ctx has no deadline.
+// timeout limits the wait for the broker if ctx has no deadline.
 const timeout = 30 * time.Second
 
-// A Publisher encodes payloads and publishes them. It may be used by several goroutines, and none
-// waits for another's confirm.
+// A Publisher encodes payloads and publishes them. It may be used by several goroutines; none waits
+// for the confirm of another.
 type Publisher struct {
-	kind     string // the package of the field's type: events or messaging
-	service  string // the service of the field; "" outside of services
-	field    string // service orders: Dispatch; "" outside of services
+	kind     string // package of the field's type: events or messaging
+	service  string // service of the field; "" outside of services
+	field    string // such as "service orders: Dispatch"; "" outside of services
 	topology transport.Topology
-	exchange string                         // it is published to; "" is the default one, or none is fixed
-	outbox   service.Outbox                 // when messages leave
-	database Outbox                         // has them until then; nil unless outbox is OutboxDatabase
+	exchange string                         // "" is the default exchange, or no fixed one
+	outbox   service.Outbox                 // when messages are sent
+	database Outbox                         // stores them until then; nil unless outbox is OutboxDatabase
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
 
 	observers *service.Observers // nil outside of services
 }
 
-// New returns the Publisher of a field of the package kind, on the connection of the container that
-// publishes. It declares t, with what messaging.Declare declares for the exchange, at setup, and
-// again when an exchange turns out to be missing.
+// New returns the Publisher for a field of the package kind, on the container's connection for
+// publishing. At setup it declares t, together with what messaging.Declare declares for the
+// exchange. It declares them again if an exchange turns out to be missing.
 func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publisher, error) {
 	s, err := service.Shared(f.Host, newShared)
 	if err != nil {
@@ -67,7 +67,7 @@ func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publis
 	return p, errors.Join(err, outboxErr)
 }
 
-// On returns a Publisher on the connection of a program that hosts no services. It declares
+// On returns a Publisher on the connection of a program that does not host services. It declares
 // nothing.
 func On(conn *transport.Conn) *Publisher {
 	p := &Publisher{}
@@ -75,7 +75,7 @@ func On(conn *transport.Conn) *Publisher {
 	return p
 }
 
-// A shared is what the Publishers of a container share.
+// A shared is shared by all Publishers of a container.
 type shared struct {
 	connection *connection.Shared
 	publishers []*Publisher
@@ -87,7 +87,7 @@ func newShared(host *service.Host) (*shared, error) {
 	return s, errors.Join(err, connection.Planned(host, s.plan))
 }
 
-// plan returns what the publishers ask the broker for.
+// plan returns what the publishers need from the broker.
 func (s *shared) plan() connection.Plan {
 	p := connection.Plan{By: "publishers and dispatchers"}
 	for _, publisher := range s.publishers {
@@ -97,7 +97,7 @@ func (s *shared) plan() connection.Plan {
 	return p
 }
 
-// Setup declares what is published to.
+// Setup declares the topology of all publishers.
 func (s *shared) Setup(ctx context.Context) error {
 	conn := s.connection.Conn()
 	for _, p := range s.publishers {
@@ -116,27 +116,27 @@ func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
 	return conn.Declare(ctx, p.topology)
 }
 
-// Publish publishes payload with the properties of m, and returns when the broker has confirmed it.
-// It waits for the broker until ctx's deadline, or 30 s if ctx has none.
+// Publish publishes payload with the properties of m, and waits for the broker's confirm. It waits
+// until ctx's deadline, or for 30 s if ctx has none.
 //
-// m.ContentType names the codec of the payload; "" is the codec of the connection. The header
+// m.ContentType names the codec of the payload; "" means the codec of the connection. The header
 // compression with the value zlib compresses the body. Publish adds the context data and the call
-// id stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
-// payload cannot be encoded. With outbox:"memory" in the tag of the field, the message is published
-// after the call ([service.AfterCall]); with outbox:"database", it is written into the transaction
-// of the call, and published after the commit.
+// id stack of ctx to the headers. It returns an error if the payload cannot be encoded, and the
+// errors of [transport.Conn.Publish]. With outbox:"memory" in the tag of the field, the message is
+// published after the call ([service.AfterCall]). With outbox:"database", it is stored in the
+// transaction of the call, and published after the commit.
 func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
 	conn := p.conn.Load()
 	if conn == nil {
 		return errors.New("the container has not started")
 	}
-	m.Headers = maps.Clone(m.Headers) // the caller's
+	m.Headers = maps.Clone(m.Headers) // do not change the caller's map
 	if err := encode(conn, payload, &m); err != nil {
 		return err
 	}
 	all := headers.Of(ctx, "")
 	for name, value := range m.Headers {
-		if _, taken := all[name]; !taken { // the context's have precedence, as in Nameko
+		if _, taken := all[name]; !taken { // those of ctx have precedence, as in Nameko
 			all[name] = value
 		}
 	}
@@ -147,8 +147,8 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 	return p.send(ctx, conn, m)
 }
 
-// send publishes m, which has its body and its headers, or writes it into the database. It tells
-// the observers.
+// send publishes m, whose body and headers are set, or stores it in the database. It informs the
+// observers.
 func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if !p.observers.On() {
 		return p.deliver(ctx, conn, m)
@@ -164,7 +164,7 @@ func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.
 	return err
 }
 
-// deliver publishes m, and waits until the broker has confirmed it, or until the database has it.
+// deliver publishes m and waits for the broker's confirm, or stores m in the database.
 func (p *Publisher) deliver(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if p.database != nil {
 		return p.keep(ctx, conn, m)
@@ -176,7 +176,7 @@ func (p *Publisher) deliver(ctx context.Context, conn *transport.Conn, m transpo
 	}
 	err := conn.Publish(ctx, m)
 	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound && len(p.topology.Exchanges) > 0 {
-		if err = p.declare(ctx, conn); err == nil { // somebody deleted it, or it was deleted with its last queue
+		if err = p.declare(ctx, conn); err == nil { // it was deleted, perhaps with its last queue
 			err = conn.Publish(ctx, m)
 		}
 	}
@@ -186,7 +186,7 @@ func (p *Publisher) deliver(ctx context.Context, conn *transport.Conn, m transpo
 // notFound is the broker's reply code for an exchange that does not exist.
 const notFound = 404
 
-// encode makes m's body from payload, as m's properties say.
+// encode sets m's body to the encoded payload, according to m's properties.
 func encode(conn *transport.Conn, payload any, m *transport.Publishing) (err error) {
 	codecs := slices.Concat(codec.Set{conn.Codec()}, conn.Accepts(), codec.Set{codec.JSON, msgpack.Codec})
 	c := codecs.Of(m.ContentType)

@@ -1,4 +1,4 @@
-// Package scaffold writes the module of a new service, from the templates in the folder files.
+// Package scaffold creates the module of a new service from the templates in the directory files.
 package scaffold
 
 import (
@@ -19,12 +19,12 @@ import (
 //go:embed files
 var files embed.FS
 
-// Features are what a service can be made with.
+// Features are the optional features of a new service.
 var Features = []string{"http", "events", "jobs", "postgres"}
 
-// A Service is what the templates are filled with.
+// A Service is the input of the templates.
 type Service struct {
-	// Name is the name of the folder: lower-case words, separated by - or _.
+	// Name is the name of the directory: lower-case words, separated by - or _.
 	Name string
 
 	// Module is the path of the module. The default is Name.
@@ -33,19 +33,20 @@ type Service struct {
 	// Version is the version of gomeko that go.mod requires.
 	Version string
 
-	// Clone is the folder of a clone of gomeko that go.mod replaces it by; "" is none.
+	// Clone is the directory of a clone of gomeko, with which go.mod replaces gomeko; "" means
+	// none.
 	Clone string
 
 	HTTP, Events, Jobs, Postgres bool
 }
 
-// Service is the name that callers use, in which - is not possible.
+// Service is the name that callers use, which cannot contain -.
 func (s *Service) Service() string { return strings.ReplaceAll(s.Name, "-", "_") }
 
 // Package is the name of the Go package.
 func (s *Service) Package() string { return strings.NewReplacer("-", "", "_", "").Replace(s.Name) }
 
-// With turns a feature on.
+// With enables a feature.
 func (s *Service) With(feature string) error {
 	switch feature {
 	case "http":
@@ -64,7 +65,7 @@ func (s *Service) With(feature string) error {
 
 var names = regexp.MustCompile(`^[a-z][a-z0-9]*([-_][a-z0-9]+)*$`)
 
-// Check returns an error if the name cannot be that of a service.
+// Check returns an error if the name cannot be the name of a service.
 func (s *Service) Check() error {
 	switch {
 	case !names.MatchString(s.Name):
@@ -101,7 +102,7 @@ func (s *Service) Write(dir string) (written []string, err error) {
 		case name == "store.go" && !s.Postgres:
 			continue
 		case name == "gitignore":
-			name = ".gitignore" // the go command does not embed names with a dot
+			name = ".gitignore" // the template's name has no dot, because the go command does not embed such files
 		}
 		text, err := s.fill(entry.Name())
 		if err != nil {
@@ -115,7 +116,7 @@ func (s *Service) Write(dir string) (written []string, err error) {
 	return written, nil
 }
 
-// fill returns the text of a template for the service.
+// fill executes a template for the service.
 func (s *Service) fill(name string) ([]byte, error) {
 	t, err := template.ParseFS(files, "files/"+name)
 	if err != nil {

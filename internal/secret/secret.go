@@ -1,6 +1,5 @@
-// Package secret recognises secrets, by the names of their keys and by their shapes, and masks them
-// in what is printed. It may mask too much: a value that is hidden for nothing costs less than a
-// password in a log.
+// Package secret recognizes secrets by the names of their keys and by their form, and masks them in
+// output. It may mask too much: a value hidden by mistake costs less than a password in a log.
 package secret
 
 import (
@@ -11,11 +10,11 @@ import (
 	"unicode"
 )
 
-// Hidden is printed in place of a secret.
+// Hidden replaces a secret in output.
 const Hidden = "**"
 
-// Words at the end of a key whose value is secret. The names of the first list are often written
-// together with a word before them, as in dbpassword.
+// Words at the end of a key whose value is secret. The words of the first list are often joined
+// with the word before them, as in dbpassword.
 var (
 	endings = []string{
 		"password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "tokens",
@@ -32,7 +31,8 @@ var (
 	beforeID = []string{"session"}
 )
 
-// Key reports whether the value of a key is secret: password, api_keys, jwtSecret, DB_PASS.
+// Key reports whether the value of a key is secret, such as password, api_keys, jwtSecret, or
+// DB_PASS.
 func Key(name string) bool {
 	all := words(name)
 	if len(all) == 0 {
@@ -53,7 +53,8 @@ func Key(name string) bool {
 	return slices.Contains(last, word) || slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(word, end) })
 }
 
-// words splits a key at what is neither a letter nor a digit, and before capitals: in lower case.
+// words splits a key into words in lower case. Words end before capitals, and at characters that
+// are neither letters nor digits.
 func words(name string) []string {
 	var b strings.Builder
 	runes := []rune(name)
@@ -72,19 +73,19 @@ func words(name string) []string {
 }
 
 const (
-	// names are the keys in text after which a value is secret.
+	// names matches keys in a text that are followed by a secret value.
 	names = `(?:[\w-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|signature|authorization)|\bpass|\bsig|\bdsn|\bcookie)`
 
-	// value is a value in text: in quotes, or up to a separator.
+	// value matches a value in a text: in quotes, or up to a separator.
 	value = `('[^']*'|"[^"]*"|[^\s;,&'"]+)`
 )
 
-// A shape is a form of secret in text. The replacement is what stays of it.
+// A shape is a form of secret in text. The replacement is the part that remains visible.
 type shape struct {
-	hints       []string // every match has one of them, in lower case
+	hints       []string // in lower case; every match contains one of them
 	pattern     *regexp.Regexp
 	replacement string
-	confirm     func(match string) bool // nil confirms all
+	confirm     func(match string) bool // nil accepts all matches
 }
 
 // prefixes are those of keys of GitHub, GitLab, Slack, Stripe, OpenAI, Google, npm and SendGrid.
@@ -106,7 +107,7 @@ var shapes = []shape{
 	{[]string{"authorization", "cookie", "x-api-key"}, regexp.MustCompile(`(?i)(\b(?:authorization|cookie|set-cookie|x-api-key)\s*:\s*)[^\s"'][^\n"']*`), "${1}" + Hidden, nil},
 }
 
-// isToken reports whether the last word of a match looks like a token and not like a word of a
+// isToken reports whether the last word of a match looks like a token rather than a word in a
 // sentence.
 func isToken(match string) bool {
 	fields := strings.Fields(match)
@@ -114,7 +115,7 @@ func isToken(match string) bool {
 	return len(word) >= 20 || strings.ContainsAny(word, "0123456789+/=_~.")
 }
 
-// isBasic reports whether the last word of a match is the base64 of user:password.
+// isBasic reports whether the last word of a match is user:password in base64.
 func isBasic(match string) bool {
 	fields := strings.Fields(match)
 	word := strings.TrimRight(fields[len(fields)-1], "=")
@@ -127,19 +128,20 @@ func isBasic(match string) bool {
 }
 
 var (
-	// next matches the start of another URI in a list, password the user and password of a URI.
+	// next matches the start of a further URI in a list, and password the user and password of a
+	// URI.
 	next     = regexp.MustCompile(`[\s;,]+[\w+.-]+://`)
 	password = regexp.MustCompile(`(://[^\s:/@]*):\S*@`)
 
-	// login matches user:password@ without a scheme, as for MySQL's driver.
+	// login matches user:password@ without a scheme, as in the addresses of MySQL's driver.
 	login = regexp.MustCompile(`^([^\s:/@]+):/?[^/\s]\S*@`)
 
-	// whole matches a text that is nothing but a scheme and a token.
+	// whole matches a text that only consists of a scheme and a token.
 	whole = regexp.MustCompile(`(?i)^\s*(bearer|basic|token|digest|negotiate|apikey)\s+\S+\s*$`)
 )
 
-// Mask returns s with the secrets that it recognises replaced by **: passwords in URIs and after
-// password= and the like, PEM blocks, tokens of HTTP, JWTs, and keys with a known prefix.
+// Mask returns s with all secrets that it recognizes replaced by **: passwords in URIs and after
+// password= and the like, PEM blocks, HTTP tokens, JWTs, and keys with a known prefix.
 func Mask(s string) string {
 	if !mayHold(s) {
 		return s
@@ -171,8 +173,8 @@ func Mask(s string) string {
 	return s
 }
 
-// mayHold reports whether s may hold a secret. It is quick for names and ids, of which a log has
-// many.
+// mayHold reports whether s may contain a secret. It is fast for names and ids, which are frequent
+// in logs.
 func mayHold(s string) bool {
 	for i := range len(s) {
 		starts := func(prefix string) bool { return strings.HasPrefix(s[i:], prefix) }
@@ -202,7 +204,7 @@ func mayHold(s string) bool {
 	return false
 }
 
-// maskURIs masks the passwords of a URI or of several, and that of a login without a scheme.
+// maskURIs masks the passwords in one or more URIs, and in a login without a scheme.
 func maskURIs(s string) string {
 	masked, from := "", 0
 	for _, at := range append(next.FindAllStringIndex(s, -1), []int{len(s), 0}) {
@@ -217,7 +219,8 @@ func maskURIs(s string) string {
 	return login.ReplaceAllString(masked, "$1:"+Hidden+"@")
 }
 
-// isExample reports whether a URI's user and password are those of the examples in our messages.
+// isExample reports whether a URI's user and password are those of the examples in gomeko's
+// messages.
 func isExample(match string) bool {
 	return strings.EqualFold(match, "://user:password@")
 }

@@ -1,7 +1,7 @@
 package secret
 
-// Value returns a value with what is secret in it masked, at any depth of lists and objects. name
-// is its key. Values of other types go through leaf, if that is not nil.
+// Value returns a value with secrets in it masked, at any depth of lists and objects. name is its
+// key. Unless leaf is nil, values of other types are replaced by the result of leaf.
 func Value(name string, value any, leaf func(any) any) any {
 	if value != nil && Key(name) {
 		return Hidden

@@ -1,5 +1,5 @@
-// Package sequence handles iterators, iter.Seq2[T, error], whose T is known only at run time: the
-// results of methods that yield them one after the other, and parameters that take such.
+// Package sequence handles iterators of type iter.Seq2[T, error] whose T is only known at run time.
+// They occur as results of methods that yield items one at a time, and as parameters.
 //
 //	err := sequence.Each(result, func(item reflect.Value) error { … })
 package sequence
@@ -11,7 +11,8 @@ import (
 
 var errorType = reflect.TypeFor[error]()
 
-// Item returns T if t is iter.Seq2[T, error] or a type of the same shape, nil otherwise.
+// Item returns T if t is iter.Seq2[T, error] or a type with that underlying type, and nil
+// otherwise.
 func Item(t reflect.Type) reflect.Type {
 	if yields := yielded(t); len(yields) == 2 && yields[1] == errorType {
 		return yields[0]
@@ -19,10 +20,10 @@ func Item(t reflect.Type) reflect.Type {
 	return nil
 }
 
-// Looks reports whether t is an iterator, iter.Seq or iter.Seq2, of whatever types.
+// Looks reports whether t is an iterator, iter.Seq or iter.Seq2, of any types.
 func Looks(t reflect.Type) bool { return yielded(t) != nil }
 
-// yielded returns the types that an iterator of type t yields, nil if t is not an iterator.
+// yielded returns the types that an iterator of type t yields, or nil if t is not an iterator.
 func yielded(t reflect.Type) []reflect.Type {
 	if t == nil || t.Kind() != reflect.Func || t.NumIn() != 1 || t.NumOut() != 0 || t.IsVariadic() {
 		return nil
@@ -38,8 +39,8 @@ func yielded(t reflect.Type) []reflect.Type {
 	return types
 }
 
-// Each calls fn for each item of seq, an iterator for which [Item] is not nil. It ends with the
-// first error that seq yields or fn returns, and returns it. A nil iterator has no items.
+// Each calls fn for each item of seq, an iterator for which [Item] is not nil. It stops at the
+// first error that seq yields or fn returns, and returns that error. A nil iterator has no items.
 func Each(seq any, fn func(item reflect.Value) error) error {
 	v := reflect.ValueOf(seq)
 	if v.IsNil() {
@@ -56,7 +57,7 @@ func Each(seq any, fn func(item reflect.Value) error) error {
 	return nil
 }
 
-// List returns the items of seq as a slice, a []T. It ends with ctx, and returns its cause then.
+// List returns the items of seq as a slice, a []T. If ctx ends, it stops and returns the cause.
 func List(ctx context.Context, seq any) (any, error) {
 	list := reflect.MakeSlice(reflect.SliceOf(Item(reflect.TypeOf(seq))), 0, 0)
 	err := Each(seq, func(item reflect.Value) error {
@@ -72,8 +73,8 @@ func List(ctx context.Context, seq any) (any, error) {
 	return list.Interface(), nil
 }
 
-// Make returns an iterator of type t whose items come from all. all is called for each loop over
-// the iterator; it stops when yield returns false. With an error, item may be the zero Value.
+// Make returns an iterator of type t whose items come from all. Each loop over the iterator calls
+// all, which must stop when yield returns false. If there is an error, item may be the zero Value.
 func Make(t reflect.Type, all func(yield func(item reflect.Value, err error) bool)) reflect.Value {
 	zero, none := reflect.Zero(Item(t)), reflect.Zero(errorType)
 	return reflect.MakeFunc(t, func(in []reflect.Value) []reflect.Value {

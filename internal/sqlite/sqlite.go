@@ -1,4 +1,4 @@
-// Package sqlite connects to SQLite databases, with the settings that everything of ours needs.
+// Package sqlite connects to SQLite databases, with the settings that all of gomeko needs.
 package sqlite
 
 import (
@@ -11,14 +11,14 @@ import (
 	_ "modernc.org/sqlite" // the driver sqlite
 )
 
-// pragmas set up each connection. With a write-ahead log, readers do not wait for writers. Every
-// commit is synced, so that a job whose message was acknowledged survives a power failure. A
-// transaction takes the write lock when it begins, because one that has read before could not wait
+// pragmas configure each connection. With a write-ahead log, readers do not wait for writers. Every
+// commit is synced, so a job whose message was acknowledged survives a power failure. A transaction
+// takes the write lock when it begins, because a transaction that has already read could not wait
 // for it.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate"
 
-// Connect opens the database in a file, which it creates if it does not exist. name is that of the
-// database for messages.
+// Connect opens the database in a file, which it creates if it does not exist. name identifies the
+// database in messages.
 func Connect(ctx context.Context, file string) (db *sql.DB, name string, err error) {
 	name = "sqlite:" + file
 	path, err := filepath.Abs(file)
@@ -38,5 +38,5 @@ func Connect(ctx context.Context, file string) (db *sql.DB, name string, err err
 	return db, name, nil
 }
 
-// connections is how many connections a database has at most: one writes, the others read.
+// connections is the maximum number of connections to a database: one writes, the others read.
 const connections = 4

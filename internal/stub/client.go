@@ -16,16 +16,16 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// A Kind is a kind of clients: those of package rpc, or those of package jobs.
+// A Kind is a kind of client: that of package rpc, or that of package jobs.
 type Kind struct {
-	Client  reflect.Type // such as rpc.Client; as the blank field of a struct, it makes that a typed client
-	Key     string       // of the tags of clients and of the funcs of typed ones
-	Example string       // of the tag of a client: `rpc:"users"`
-	Purpose string       // of the service in the tag: "to call"
+	Client  reflect.Type // such as rpc.Client; a struct with a blank field of this type is a typed client
+	Key     string       // the key in the tags of clients, and of the funcs of typed clients
+	Example string       // an example of a client's tag: `rpc:"users"`
+	Purpose string       // what the service in the tag is for: "to call"
 }
 
-// Service returns the name of the service in the tag of a client. The tag may also have the keys
-// more.
+// Service returns the name of the service in the tag of a client. more lists further keys that the
+// tag may have.
 func (k Kind) Service(tag service.Tag, more ...string) (string, error) {
 	name, err := tag.Get(k.Key), tag.Keys(append(more, k.Key)...)
 	if name == "" {
@@ -37,8 +37,8 @@ func (k Kind) Service(tag service.Tag, more ...string) (string, error) {
 // Typed reports whether t, the type of a field that is a client, is a typed client.
 func (k Kind) Typed(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != k.Client }
 
-// Details describes a field that is a client. name is what the funcs of a typed client name in
-// their tags: methods or jobs.
+// Details describes a field that is a client. name says what the tags of a typed client's funcs
+// name: methods or jobs.
 func (k Kind) Details(f *service.Field, name string, of func(tag string) string) map[string]any {
 	details := map[string]any{"service": f.Tag.Get(k.Key)}
 	if !k.Typed(f.Type) {
@@ -54,8 +54,8 @@ func (k Kind) Details(f *service.Field, name string, of func(tag string) string)
 	return details
 }
 
-// Bind returns a typed client. fill fills its funcs for a service. The error has a line for each
-// mistake, with the field.
+// Bind returns a typed client. fill sets its funcs for a service. The error has a line for each
+// mistake, which names the field.
 func Bind[C any](k Kind, fill func(service string, client reflect.Value) error) (C, error) {
 	var client, none C
 	v := reflect.ValueOf(&client).Elem()
@@ -93,8 +93,8 @@ type Func interface {
 	Call(in []reflect.Value) (out []reflect.Value)
 }
 
-// Fill sets the funcs of a typed client that are nil to what bind returns, and returns these. It
-// checks all of them: the error has a line for each mistake, with the field.
+// Fill sets the nil funcs of a typed client to what bind returns, and returns the results of bind.
+// It checks all funcs; the error has a line for each mistake, which names the field.
 func Fill[F Func](k Kind, client reflect.Value, bind func(f reflect.StructField, tag service.Tag) (F, error)) (filled []F, _ error) {
 	var mistakes []error
 	marker, _ := k.marker(client.Type())

@@ -1,5 +1,5 @@
-// Package stub makes typed clients, for packages rpc and jobs: structs of funcs whose tags say
-// which of their arguments are sent by position and which by name.
+// Package stub creates typed clients for packages rpc and jobs. These are structs of funcs whose
+// tags say which arguments are sent by position and which by name.
 package stub
 
 import (
@@ -16,15 +16,16 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Params are the parameters of a func after ctx, and how each is sent.
+// Params are the parameters of a func after ctx. They say how each argument is sent.
 type Params struct {
 	types  []reflect.Type
 	list   []signature.Param
-	fields bool // the only parameter is a struct whose fields are sent as keywords
+	fields bool // the only parameter is a struct whose fields are sent as keyword arguments
 }
 
-// NewParams returns the parameters of fn, which have these types. spec is the signature in its tag,
-// which is parsed as sig. If it has a list, each name must match its Go parameter.
+// NewParams returns the parameters of fn, whose types are types. spec is the signature in its tag,
+// and sig is the parsed one. If the signature has a list of parameters, each name must match its Go
+// parameter.
 func NewParams(sig *signature.Signature, spec string, fn reflect.Type, types []reflect.Type) (Params, error) {
 	if strings.Contains(spec, "(") {
 		return Params{types: types, list: sig.Params}, fits(sig, fn, types)
@@ -50,7 +51,7 @@ func (p Params) Check(codecs codec.Set) error {
 	return errors.Join(mistakes...)
 }
 
-// fits checks that each name of the list matches its Go parameter.
+// fits checks that each name in the list matches its Go parameter.
 func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error {
 	if len(types) != len(sig.Params) {
 		return fmt.Errorf("%s does not match %s: write one name for each parameter after ctx", sig, fn)
@@ -86,8 +87,9 @@ func plainStruct(t reflect.Type) bool {
 		(t.NumField() == 0 || slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() }))
 }
 
-// Arguments returns the arguments of a call: by position, and by name as alternating names and
-// values. object, if it is not nil, is a struct whose fields are all arguments.
+// Arguments returns the arguments of a call: those by position in args, and those by name in pairs,
+// as alternating names and values. If object is not nil, it is a struct whose fields are all of the
+// arguments.
 func (p Params) Arguments(in []reflect.Value) (args, pairs []any, object any) {
 	if p.fields {
 		if in[0].Kind() == reflect.Pointer && in[0].IsNil() {
@@ -118,7 +120,8 @@ func (p Params) Arguments(in []reflect.Value) (args, pairs []any, object any) {
 	return args, pairs, nil
 }
 
-// Prefixed adds where to err, or to each error if err is one of errors.Join.
+// Prefixed prefixes err with where. If err comes from errors.Join, it prefixes each of the joined
+// errors.
 func Prefixed(where string, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {

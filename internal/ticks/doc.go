@@ -1,2 +1,2 @@
-// Package ticks says when timers and periodic jobs tick, and what happens to ticks that come late.
+// Package ticks determines when timers and periodic jobs tick, and what happens to late ticks.
 package ticks

@@ -2,11 +2,11 @@ package ticks
 
 import "time"
 
-// Missed says what to do about missed ticks: those that are late because no process could make
-// their call, because the previous call had not ended, or because the clock was set.
+// Missed says what happens to missed ticks. A tick is missed if it is late because no process could
+// make its call, because the previous call had not ended, or because the clock was set.
 type Missed string
 
-// The values of the tag key missed.
+// Values of the tag key missed.
 const (
 	MissedOnce Missed = "once"
 	MissedAll  Missed = "all"
@@ -14,15 +14,14 @@ const (
 )
 
 const (
-	// punctual is how late a tick may be and still not be missed: another process takes over from
-	// one that died without a word after two heartbeats.
+	// punctual is how late a tick may be without being missed. If a process dies silently, another
+	// one takes over after two heartbeats.
 	punctual = 3 * time.Minute
 
-	// Most is how many missed ticks are called with MissedAll. Earlier ones are skipped.
+	// Most limits how many missed ticks are called with MissedAll. Earlier ones are skipped.
 	Most = 1000
 
-	// maxCounted is how many skipped ticks of a cron expression are counted before its ticks are
-	// not gone through one by one any more.
+	// maxCounted limits how many skipped ticks of a cron expression are counted one by one.
 	maxCounted = 100_000
 )
 
@@ -32,11 +31,11 @@ func (m Missed) due(s Schedule, last, now time.Time) (tick time.Time, skipped in
 	if tick.After(now) {
 		return tick, 0
 	}
-	keep := 1 // of those that are due
+	keep := 1 // number of due ticks to keep
 	if m == MissedAll {
 		keep = Most
 	}
-	if d, ok := s.(Every); ok { // there may be years of them
+	if d, ok := s.(Every); ok { // computed, because there may be years of ticks
 		skipped = max(0, int(now.Sub(tick)/time.Duration(d))+1-keep)
 		tick = tick.Add(time.Duration(skipped) * time.Duration(d))
 	} else {
@@ -48,8 +47,8 @@ func (m Missed) due(s Schedule, last, now time.Time) (tick time.Time, skipped in
 	return tick, skipped
 }
 
-// skip goes through the ticks of a schedule from one that is due, and returns the earliest of the
-// last keep that are due, with the number of those before it.
+// skip goes through the ticks of a schedule, starting with one that is due. It returns the earliest
+// of the last keep ticks that are due, and the number of ticks before it.
 func skip(s Schedule, tick, now time.Time, keep int) (time.Time, int) {
 	kept := []time.Time{tick}
 	skipped := 0

@@ -16,13 +16,13 @@ type Schedule interface {
 	String() string
 }
 
-// Every ticks at a fixed interval, from the time that Next is given.
+// Every ticks at a fixed interval, starting from the time that is passed to Next.
 type Every time.Duration
 
 // Next implements [Schedule].
 func (d Every) Next(t time.Time) time.Time { return t.Add(time.Duration(d)) }
 
-// String returns the interval as [time.Duration] has it.
+// String returns the interval in the format of [time.Duration].
 func (d Every) String() string { return time.Duration(d).String() }
 
 var (
@@ -30,30 +30,30 @@ var (
 	_ Schedule = (*cron.Schedule)(nil)
 )
 
-// A Plan is a schedule with what happens to its ticks.
+// A Plan is a schedule, and what happens to late and overlapping ticks.
 type Plan struct {
 	Schedule Schedule
 	Missed   Missed
 	Overlap  Overlap
 }
 
-// Due returns the tick to call at now, and how many ticks before it are skipped, given the last
-// tick that was called. The tick is in the future if none is due.
+// Due returns the tick to call at now, and the number of ticks that are skipped before it. last is
+// the last tick that was called. If none is due, the returned tick is in the future.
 func (p Plan) Due(last, now time.Time) (tick time.Time, skipped int) {
 	return p.Missed.due(p.Schedule, last, now)
 }
 
-// An Overlap says what happens when a tick is due while the call of an earlier one runs.
+// An Overlap says what happens when a tick is due while the call of an earlier one is running.
 type Overlap string
 
-// The values of the tag key overlap.
+// Values of the tag key overlap.
 const (
 	OverlapSkip  Overlap = "skip"
 	OverlapAllow Overlap = "allow"
 	OverlapQueue Overlap = "queue"
 )
 
-// ReadPolicies reads the tag keys missed and overlap into the plan.
+// ReadPolicies sets the plan's policies from the tag keys missed and overlap.
 func (p *Plan) ReadPolicies(tag service.Tag) error {
 	var mistakes []error
 	switch p.Missed = Missed(tag.Get("missed")); p.Missed {
@@ -73,7 +73,8 @@ func (p *Plan) ReadPolicies(tag service.Tag) error {
 	return errors.Join(mistakes...)
 }
 
-// ReadCron reads the cron expression in a tag key, in the time zone of the key tz, into the plan.
+// ReadCron sets the plan's schedule from the cron expression in a tag key, in the time zone of the
+// key tz.
 func (p *Plan) ReadCron(tag service.Tag, key string) error {
 	var mistakes []error
 	zone, err := Zone(tag.Get("tz"))
@@ -90,7 +91,7 @@ func (p *Plan) ReadCron(tag service.Tag, key string) error {
 	return errors.Join(mistakes...)
 }
 
-// Zone returns the time zone that the tag key tz names; "" is UTC.
+// Zone returns the time zone with the name in the tag key tz; "" means UTC.
 func Zone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil

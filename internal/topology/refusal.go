@@ -7,13 +7,12 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// preconditionFailed is the reply code of a broker that has something of this name with other
+// preconditionFailed is the broker's reply code if something with this name exists with other
 // flags.
 const preconditionFailed = 406
 
-// Explain returns err, the error of a declaration, with the key to change if the broker has an
-// exchange of events that is deleted with its last queue, and we declare one that is not, or the
-// reverse.
+// Explain returns err, the error of a declaration. If an exchange of events differs in whether it
+// is deleted with its last queue, the error names the configuration key to change.
 func Explain(err error) error {
 	var refused *transport.Error
 	if !errors.As(err, &refused) || refused.Code != preconditionFailed ||
@@ -29,7 +28,7 @@ func Explain(err error) error {
 	return &explained{text, err}
 }
 
-// An explained error has another remedy in its text than when it was wrapped.
+// An explained is an error whose text has another remedy than the error that it wraps.
 type explained struct {
 	text string
 	err  error

@@ -1,5 +1,5 @@
-// Package topology knows what the rows and fields of a container declare and what messaging.Declare
-// declares for them. It finds contradictions before the broker does.
+// Package topology collects what the rows and fields of a container declare, and what
+// messaging.Declare declares for them. It finds contradictions before the broker does.
 package topology
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Declared is what one messaging.Declare declares. An exchange without a Kind is not declared: it
+// Declared is what one messaging.Declare declares. An exchange without a Kind is not declared, and
 // must exist.
 type Declared struct {
 	transport.Topology
-	Mistakes []error // in the values
+	Mistakes []error // mistakes in the values
 }
 
 // Option returns the name of the option that configured d.
@@ -26,15 +26,15 @@ func (Declared) Option() string { return "messaging.Declare" }
 
 // A Registry is the topology of a container.
 type Registry struct {
-	declared transport.Topology // by messaging.Declare
+	declared transport.Topology // what messaging.Declare declares
 	mistakes []error            // in declared
 	used     map[string]bool    // the declared queues and exchanges that rows and fields use
 	list     []declaration
 }
 
-// A declaration is what a row or a field declares, or all of messaging.Declare.
+// A declaration is what one row or field declares, or what all messaging.Declare together declare.
 type declaration struct {
-	by string // Bill of billing
+	by string // such as "Bill of billing"
 	transport.Topology
 }
 
@@ -61,18 +61,18 @@ func newRegistry(host *service.Host) (*Registry, error) {
 	return r, nil
 }
 
-// Queue returns the queue of this name that messaging.Declare declares.
+// Queue returns the queue with this name that messaging.Declare declares.
 func (r *Registry) Queue(name string) (transport.Queue, bool) { return queueNamed(r.declared, name) }
 
-// Exchange returns the exchange of this name that messaging.Declare declares.
+// Exchange returns the exchange with this name that messaging.Declare declares.
 func (r *Registry) Exchange(name string) (transport.Exchange, bool) {
 	return exchangeNamed(r.declared, name)
 }
 
-// Add adds what a row or a field of a service declares and uses, and returns it with what
+// Add adds what a row or a field of a service declares and uses, and returns it together with what
 // messaging.Declare declares for these queues and exchanges. Two rows may declare the same queue,
-// as singletons of two services do, or the same exchange, but with the same flags: the broker would
-// refuse the second.
+// like singletons of two services, or the same exchange, but only with the same flags, because the
+// broker would reject the second declaration.
 func (r *Registry) Add(serviceName, field string, t transport.Topology, queue, exchange string) (transport.Topology, error) {
 	d := declaration{field + " of " + serviceName, t}
 	var mistakes []error
@@ -96,13 +96,13 @@ func (r *Registry) Add(serviceName, field string, t transport.Topology, queue, e
 	return merge(t, w.found), errors.Join(mistakes...)
 }
 
-// A walk finds the declared topology that a row or a field needs: its queue with the bindings of
-// it, the exchanges that these name, and where the broker itself publishes: dead letters, and
-// messages that an exchange cannot route.
+// A walk finds the declared topology that a row or a field needs: its queue with the queue's
+// bindings, the exchanges in these bindings, and the exchanges to which the broker itself publishes
+// dead letters and messages that an exchange cannot route.
 type walk struct {
 	declared, found transport.Topology
-	used            map[string]bool // in all walks
-	seen            map[string]bool // in this one
+	used            map[string]bool // by any walk
+	seen            map[string]bool // by this walk
 }
 
 func (w *walk) queue(name string) {
@@ -140,8 +140,8 @@ func (w *walk) exchange(name string) {
 	}
 }
 
-// collecting finds an exchange that the broker itself publishes to, and its queues: no row has to
-// consume them.
+// collecting finds an exchange to which the broker itself publishes, and its queues, which no row
+// has to consume.
 func (w *walk) collecting(exchange string) {
 	w.exchange(exchange)
 	for _, b := range w.declared.Bindings {
@@ -151,9 +151,9 @@ func (w *walk) collecting(exchange string) {
 	}
 }
 
-// Check returns the mistakes in what messaging.Declare declares: those in the values themselves,
-// bindings to exchanges that are not declared, and, if all rows and fields are known, what none of
-// them uses.
+// Check returns the mistakes in what messaging.Declare declares: mistakes in the values, and
+// bindings to exchanges that are not declared. If complete is true, all rows and fields are known,
+// and it also returns what none of them uses.
 func (r *Registry) Check(complete bool) error {
 	mistakes := slices.Clone(r.mistakes)
 	for _, b := range r.declared.Bindings {
@@ -170,7 +170,7 @@ func (r *Registry) Check(complete bool) error {
 	return errors.Join(mistakes...)
 }
 
-// checkBinding returns what is wrong with the exchange of a binding.
+// checkBinding returns an error if the exchange of a binding is wrong.
 func (r *Registry) checkBinding(b transport.Binding) error {
 	if b.Exchange == "" {
 		return fmt.Errorf("queue %q: a binding names no exchange: the default exchange routes to each queue by its name, and has no other bindings", b.Queue)
@@ -189,7 +189,7 @@ func (r *Registry) checkBinding(b transport.Binding) error {
 	return fmt.Errorf("queue %q: exchange %q of a binding is not declared: %s", b.Queue, b.Exchange, remedy)
 }
 
-// unused returns a mistake for each queue and each exchange that no row and no field uses.
+// unused returns an error for each queue and exchange that no row and no field uses.
 func (r *Registry) unused() (mistakes []error) {
 	for _, q := range r.declared.Queues {
 		if r.used[queueKey(q.Name)] {
@@ -210,8 +210,8 @@ func (r *Registry) unused() (mistakes []error) {
 	return mistakes
 }
 
-// otherQueues returns the names of the queues that rows and fields declare and messaging.Declare
-// does not.
+// otherQueues returns the names of queues that rows and fields declare, but messaging.Declare does
+// not.
 func (r *Registry) otherQueues() (names []string) {
 	for _, d := range r.list {
 		for _, q := range d.Queues {
@@ -226,7 +226,7 @@ func (r *Registry) otherQueues() (names []string) {
 func queueKey(name string) string    { return "queue " + name }
 func exchangeKey(name string) string { return "exchange " + name }
 
-// contradictions returns a mistake for each queue and each exchange of t that d declares with other
+// contradictions returns an error for each queue and exchange of t that d declares with other
 // flags.
 func (d declaration) contradictions(t transport.Topology) (mistakes []error) {
 	for _, q := range t.Queues {
@@ -280,7 +280,7 @@ func exchangeNamed(t transport.Topology, name string) (transport.Exchange, bool)
 	return t.Exchanges[i], true
 }
 
-// merge returns t with the queues, exchanges and bindings of more that it does not have.
+// merge returns t, with the queues, exchanges and bindings of more that t does not have.
 func merge(t, more transport.Topology) transport.Topology {
 	for _, q := range more.Queues {
 		if _, ok := queueNamed(t, q.Name); !ok {

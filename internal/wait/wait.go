@@ -1,4 +1,4 @@
-// Package wait waits for a time, or until something ends the wait.
+// Package wait waits for a duration, or until something ends the wait.
 package wait
 
 import (
@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// For waits for d, and reports whether it is over. It returns false if ctx ends first.
+// For waits for d and returns true. If ctx ends first, it returns false.
 func For(ctx context.Context, d time.Duration) bool { return Unless(ctx, d, nil) }
 
-// Unless waits for d, and reports whether it is over. It returns false if ctx ends first, or if
-// stop is closed.
+// Unless waits for d and returns true. If ctx ends or stop is closed first, it returns false.
 func Unless(ctx context.Context, d time.Duration, stop <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
