@@ -46,7 +46,7 @@ func product(id int) Product {
 func (*Stock) Get(_ context.Context, id int) (Product, error)    { return product(id), nil }
 func (*Stock) Put(_ context.Context, p Product) (Product, error) { return p, nil }
 
-// bare is the same service in net/http alone.
+// bare is the same service in plain net/http.
 func bare() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /products/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func answerJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(text)
 }
 
-// BenchmarkRoute compares a route with net/http alone, over TCP, with eight clients a processor.
+// BenchmarkRoute compares a route with plain net/http, over TCP, with eight clients per processor.
 func BenchmarkRoute(b *testing.B) {
 	quiet := service.Config{Logger: slog.New(slog.DiscardHandler)}
 	p := startConfigured(b, quiet, web.Config{NoAccessLog: true}, new(Stock))
@@ -124,7 +124,7 @@ func load(b *testing.B, request, address string) {
 				b.Error(err)
 				return
 			}
-			n, err := conn.Read(answer[:]) // one packet holds it
+			n, err := conn.Read(answer[:]) // one packet holds the whole response
 			if err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 200 OK")) || answer[n-1] != '}' {
 				b.Errorf("got %q, %v", answer[:n], err)
 				return
@@ -133,7 +133,8 @@ func load(b *testing.B, request, address string) {
 	})
 }
 
-// cpu returns the CPU time of this process. On a shared machine it says more than elapsed time.
+// cpu returns the CPU time of this process. On a shared machine it is more reliable than elapsed
+// time.
 func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

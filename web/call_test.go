@@ -118,7 +118,7 @@ func (p *process) get(t *testing.T, path string, header ...string) *http.Respons
 	return answer
 }
 
-// A failed commit is the call's error, and nothing was sent before it.
+// A failed commit becomes the call's error, because nothing has been sent before it.
 func TestCommitBeforeAnswer(t *testing.T) {
 	t.Parallel()
 	p := startLedger(t, &trace{commit: func() error { return errors.New("the disk is full") }})
@@ -136,8 +136,8 @@ func TestCommitBeforeAnswer(t *testing.T) {
 	}
 }
 
-// Each part of a stream is sent when it is read. The dependencies of the call end after the last
-// byte, and their error cuts the response off.
+// Each part of a stream is sent as soon as it is read. The dependencies of the call end after the
+// last byte, and their error cuts the response off.
 func TestStreamBeforeCommit(t *testing.T) {
 	t.Parallel()
 	for _, failed := range []error{nil, errors.New("the disk is full")} {
@@ -165,7 +165,7 @@ func TestStreamBeforeCommit(t *testing.T) {
 	}
 }
 
-// One method is called by RPC, over HTTP and by websocket.
+// One method is called by RPC, over HTTP and over a websocket.
 func TestAllWires(t *testing.T) {
 	t.Parallel()
 	tr := &trace{}

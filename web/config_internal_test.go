@@ -26,7 +26,7 @@ func yamlKeys(t reflect.Type) (keys []string) {
 	return keys
 }
 
-// TestDocumentation holds the table of docs/configuration.md to the fields of Config and to their
+// TestDocumentation compares the table of docs/configuration.md with the fields of Config and their
 // defaults.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ gomeko:
 	}
 }
 
-// TestConfigMistakes has the mistakes of a configuration file reported with their lines.
+// TestConfigMistakes checks that mistakes in a configuration file are reported with their lines.
 func TestConfigMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := config.Parse([]byte(`
@@ -112,7 +112,7 @@ line 3: gomeko.web: only one of tls_cert and tls_key is set: set both for HTTPS,
 	}
 }
 
-// decode returns a Config as it is in a configuration file.
+// decode returns the Config in a configuration file.
 func decode(t *testing.T, text string) (c Config) {
 	t.Helper()
 	if _, err := config.Parse([]byte(text), os.LookupEnv, config.Section{Key: "web", Into: &c}); err != nil {

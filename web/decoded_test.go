@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Swollen takes a body whose values take more memory than the body.
+// Swollen takes a body whose decoded values take more memory than the body.
 type Swollen struct {
 	_ service.Name `service:"swollen"`
 

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Front calls another service, and returns the error that it gets.
+// Front calls another service and returns the error that it gets.
 type Front struct {
 	_ service.Name `service:"front"`
 
@@ -79,7 +79,7 @@ func (*Back) Fail(context.Context) error        { return errors.New("secret: dis
 func (*Back) Slow(ctx context.Context) error    { <-ctx.Done(); return ctx.Err() }
 func (b *Back) Relay(ctx context.Context) error { return b.Back.Call(ctx, "fail", nil) }
 
-// The error of a call to another service is the client's only if that service declares it.
+// An error from another service is the client's fault only if that service declares it to be.
 func TestDownstream(t *testing.T) {
 	t.Parallel()
 	broker := transport.Config{URI: brokertest.Embedded(t)}

@@ -70,7 +70,7 @@ func (h *Held) Hold(context.Context) (string, error) {
 func (*Held) Pass(context.Context) (string, error) { return "passed", nil }
 
 // askedUntilClosed sends requests until none is accepted. It returns whether the last response
-// closed the connection, and the last status of the health check.
+// asked to close the connection, and the last status of the health check.
 func askedUntilClosed(t *testing.T, kept *http.Client, url string) (told bool, ready int) {
 	t.Helper()
 	ready = http.StatusOK
@@ -134,7 +134,8 @@ func TestDrain(t *testing.T) {
 	default:
 	}
 	close(h.Free)
-	// The headers of this response are sent after the stop began, and tell the client to close.
+	// The headers of this response are sent after the stop has begun, and tell the client to close
+	// the connection.
 	if got, want := <-held, "held <nil> true"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -161,7 +162,7 @@ func TestDrainFirstRequest(t *testing.T) {
 	if _, err := io.WriteString(half, "GET /pass HTTP/1.1\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if status, _, _ := request(t, p, "GET", "/pass", "", ""); status != http.StatusOK { // all are accepted by now
+	if status, _, _ := request(t, p, "GET", "/pass", "", ""); status != http.StatusOK { // now all of them have been accepted
 		t.Errorf("got %d, want 200", status)
 	}
 	stopped := make(chan error, 1)
@@ -193,24 +194,24 @@ func TestDrainFirstRequest(t *testing.T) {
 	}
 }
 
-// asProgram makes the test binary run a service.
+// asProgram is the variable that makes the test binary run a service.
 const asProgram = "GOMEKO_TEST_PROGRAM"
 
 // A program is one process behind the proxy.
 type program struct {
 	*hosttest.Process
 	url   *url.URL
-	going atomic.Bool // it has asked to close a connection: the proxy sends no further requests
+	going atomic.Bool // it has asked to close a connection, so the proxy sends it no further requests
 	asked atomic.Int64
 }
 
-// launch starts Busy as a program, and returns when it serves.
+// launch starts Busy as a program, and returns when it accepts requests.
 func launch(t *testing.T) *program {
 	t.Helper()
 	return launchService(t, "busy", "gomeko: {web: {drain_delay: 1s, access_log: false}}")
 }
 
-// launchService starts a service as a program, and returns when it serves.
+// launchService starts a service as a program, and returns when it accepts requests.
 func launchService(t *testing.T, name, settings string) *program {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "config.yaml")
@@ -288,8 +289,8 @@ func (b *balancer) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	return nil, err
 }
 
-// Two programs behind a load balancer are stopped by SIGTERM and replaced, one after the other,
-// under load: no request fails.
+// Two programs behind a load balancer are stopped by SIGTERM and replaced, one at a time, under
+// load. No request fails.
 func TestRollingRestart(t *testing.T) {
 	one, two := launch(t), launch(t)
 	b := &balancer{transport: &http.Transport{MaxIdleConnsPerHost: 8}}
@@ -355,7 +356,7 @@ func work(client *http.Client, at string, n int) error {
 	return nil
 }
 
-// busy returns when each program has answered further requests.
+// busy returns when each program has answered more requests.
 func busy(t *testing.T, programs ...*program) {
 	t.Helper()
 	for _, p := range programs {

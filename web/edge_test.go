@@ -68,7 +68,7 @@ func newSite(t testing.TB) *Site {
 	}
 }
 
-// A parameter has any text, also a slash alone, and a sensitive one is not logged either.
+// A parameter may contain any text, even a lone slash. A sensitive one is not logged.
 func TestEscapedPath(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, newSite(t))
@@ -105,13 +105,13 @@ func TestMount(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %d %q", c.path, status, text, c.status, c.want)
 		}
 	}
-	// The mount's handler receives the requests that match its pattern, and no others.
+	// The mount's handler only receives the requests that match its pattern.
 	if status, header, _ := request(t, p, "POST", "/static/page.html", "", ""); status != 405 || header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("got %d, %q, want 405 and what is allowed", status, header.Get("Allow"))
 	}
 }
 
-// A service with mounts alone serves them.
+// A service that only has mounts serves them.
 func TestMountAlone(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, &Files{Static: web.Mount{Handler: http.NotFoundHandler()}})
@@ -127,8 +127,8 @@ type Files struct {
 	Static web.Mount `web:"/"`
 }
 
-// A client without a preference receives the errors that Nameko has as Nameko's line, unless it
-// uses fetch, and the others as problem+json.
+// A client without a preference receives errors that Nameko has as Nameko's line, unless it uses
+// fetch, and other errors as problem+json.
 func TestErrorsWithoutPreference(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, newSite(t), new(Shop))
@@ -156,7 +156,7 @@ func TestErrorsWithoutPreference(t *testing.T) {
 	}
 }
 
-// An error is problem+json for a client that accepts JSON. Hooks.Errors replaces it for all
+// A client that accepts JSON receives errors as problem+json. Hooks.Errors replaces it for all
 // clients.
 func TestErrorForms(t *testing.T) {
 	t.Parallel()
@@ -193,7 +193,7 @@ func TestErrorForms(t *testing.T) {
 	}
 }
 
-// Polite writes the errors of its routes itself, those of one row in another way, and one error as
+// Polite writes the errors of its routes itself: those of one row in another way, and one error as
 // usual.
 type Polite struct {
 	_ service.Name `service:"polite"`
@@ -211,7 +211,7 @@ func (*Polite) Fail(_ context.Context, status int) error {
 	return web.Status(status, errors.New("refused"))
 }
 
-// An Errors field writes the errors of its service or its rows, and Hooks.Errors all others.
+// An Errors field writes the errors of its service or of its rows. Hooks.Errors writes all others.
 func TestErrorsField(t *testing.T) {
 	t.Parallel()
 	writer := func(prefix string) web.Errors {
@@ -285,7 +285,7 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
-// The access log has every request and no secrets.
+// The access log contains every request and no secrets.
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	for _, hooks := range []web.Hooks{{}, {Middleware: []func(http.Handler) http.Handler{func(next http.Handler) http.Handler {
@@ -324,7 +324,7 @@ func TestProtocols(t *testing.T) {
 	https := web.Config{TLS: &tls.Config{Certificates: made.TLS.Certificates}}
 	for name, c := range map[string]struct {
 		cfg          web.Config
-		http1, http2 bool // of the client
+		http1, http2 bool // protocols of the client
 		want         string
 	}{
 		"http":    {web.Config{}, true, false, "HTTP/1.1"},
@@ -385,7 +385,7 @@ func TestRenewedCertificate(t *testing.T) {
 	hosttest.Eventually(t, "the new certificate is used", func() bool { return get() == nil })
 }
 
-// Wrong has every mistake.
+// Wrong contains every mistake.
 type Wrong struct {
 	_ service.Name `service:"wrong"`
 
@@ -441,7 +441,7 @@ func (*Wrong) Fields(context.Context, struct {
 	return nil
 }
 
-// Conflict has no mistake by itself.
+// Conflict contains no mistake by itself.
 type Conflict struct {
 	_ service.Name `service:"conflict"`
 

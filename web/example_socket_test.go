@@ -51,7 +51,7 @@ func ExampleSocketMethod() {
 			fmt.Println(err)
 		}
 	}
-	for range 4 { // the first frame has the socket's ID
+	for range 4 { // the first frame contains the socket's ID
 		_, frame, err := conn.ReadMessage()
 		if text := string(frame); err == nil && !strings.Contains(text, "connected") {
 			fmt.Println(text)
@@ -63,7 +63,7 @@ func ExampleSocketMethod() {
 	// {"type": "result", "success": true, "data": null, "correlation_id": 2}
 }
 
-// In a test of a method, a Hub is a literal with the functions that the method calls.
+// A test of a method sets the Hub to a literal with the functions that the method calls.
 func ExampleHub() {
 	weather := &Weather{Hub: web.Hub{
 		Broadcast: func(_ context.Context, channel, event string, data any) error {

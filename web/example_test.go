@@ -86,7 +86,7 @@ type Shopfront struct {
 }
 
 func ExampleMount() {
-	files := fstest.MapFS{"static/robots.txt": {Data: []byte("User-agent: *")}} // an embed.FS, usually
+	files := fstest.MapFS{"static/robots.txt": {Data: []byte("User-agent: *")}} // usually an embed.FS
 	url, stop := serve(&Shopfront{Static: web.Mount{Handler: http.FileServerFS(files)}})
 	defer stop()
 	show(http.Get(url + "/static/robots.txt"))
@@ -130,7 +130,7 @@ func serve(services ...any) (url string, stop func()) {
 	}
 	return "http://" + port.Address(), func() {
 		http.DefaultClient.CloseIdleConnections()
-		_ = c.Stop(context.Background()) // it waits for running requests
+		_ = c.Stop(context.Background()) // Stop waits for running requests
 	}
 }
 
@@ -149,8 +149,8 @@ func show(answer *http.Response, err error) {
 	fmt.Printf("%s: %s\n", answer.Status, strings.TrimSpace(string(text)))
 }
 
-// Middleware written for net/http works: it compresses, answers preflight requests and refuses
-// forms.
+// Middleware written for net/http works: it compresses responses, answers preflight requests, and
+// rejects forms.
 func TestLibraries(t *testing.T) {
 	t.Parallel()
 	preflight := func(next http.Handler) http.Handler {

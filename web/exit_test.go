@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Leaver ends its goroutine everywhere.
+// Leaver ends its goroutine in every place where it can.
 type Leaver struct {
 	_ service.Name `service:"leaver"`
 
@@ -34,7 +34,7 @@ func (leave) MarshalJSON() ([]byte, error) { runtime.Goexit(); return nil, nil }
 func (*Leaver) Run(context.Context) error             { runtime.Goexit(); return nil }
 func (*Leaver) Encode(context.Context) (leave, error) { return leave{}, nil }
 
-// A request whose handler ends its goroutine is answered and logged; the next one is served.
+// A request whose handler ends its goroutine is answered and logged, and the next one is served.
 func TestExit(t *testing.T) {
 	t.Parallel()
 	exits := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runtime.Goexit() })

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Radio has a feed of any channels.
+// Radio has a feed for arbitrary channels.
 type Radio struct {
 	_ service.Name `service:"radio"`
 
@@ -55,7 +55,7 @@ func (r *Radio) Tune(_ context.Context, s *web.Socket, channel string) error {
 	return r.Hub.Subscribe(s.ID, channel)
 }
 
-// A Sending is an event to be sent.
+// A Sending is an event to send.
 type Sending struct {
 	Channel string `json:"channel"`
 	Event   string `json:"event"`
@@ -87,7 +87,7 @@ func (r *radio) send(channel, event string, data any) {
 	}
 }
 
-// request returns the response to a request of the feed. query is channel=a&….
+// request sends a request to the feed and returns the response. query is channel=a&….
 func (r *radio) request(query string, header ...string) *http.Response {
 	r.t.Helper()
 	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.url+"/feed?"+query, nil)
@@ -129,7 +129,7 @@ func (h told) String() string {
 	return strings.Join(all, ", ")
 }
 
-// poll returns the response to a poll.
+// poll polls the feed and returns the response.
 func (r *radio) poll(query string) (h told) {
 	r.t.Helper()
 	response := r.request(query)
@@ -143,7 +143,7 @@ func (r *radio) poll(query string) (h told) {
 type stream struct {
 	t    testing.TB
 	text *bufio.Scanner
-	id   string // the last one
+	id   string // the latest one
 }
 
 func newStream(t testing.TB, from io.Reader) *stream {
@@ -159,7 +159,7 @@ func (r *radio) stream(query string, header ...string) *stream {
 		r.t.Fatalf("got %s %s", response.Status, got)
 	}
 	s := newStream(r.t, response.Body)
-	s.block() // the first one has the id
+	s.block() // the first one contains the id
 	return s
 }
 
@@ -180,7 +180,7 @@ func (s *stream) block() (lines []string) {
 	return nil
 }
 
-// expect reads blocks.
+// expect reads blocks and compares them.
 func (s *stream) expect(want ...string) {
 	s.t.Helper()
 	for _, w := range want {
@@ -190,7 +190,7 @@ func (s *stream) expect(want ...string) {
 	}
 }
 
-// TestFeed has a client of each kind on a channel, and clients that return.
+// TestFeed tests each kind of client on a channel, and clients that return.
 func TestFeed(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{})
@@ -211,7 +211,8 @@ func TestFeed(t *testing.T) {
 	if got := r.poll("channel=a&next=" + first.Next); got.String() != "a told 1, a  map[n:4]" || got.Next == first.Next {
 		t.Errorf("got %s", got)
 	}
-	// A stream that returns gets what it lacks: of the channels that it may listen to now.
+	// A stream that returns gets the events that it has missed on the channels that it may listen
+	// to now.
 	r.stream2("channel=a", begin).expect(`event: told|data: 1`, `data: {"n":4}`)
 	r.stream2("channel=a&channel=b", begin).expect(`event: told|data: 1`, `data: {"n":4}`) // b is new
 	r.stream2("channel=b", both.id).expect("")
@@ -226,14 +227,14 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// stream2 returns with an id.
+// stream2 returns to a stream with an id.
 func (r *radio) stream2(query, id string) *stream {
 	r.t.Helper()
 	response := r.request(query, "Last-Event-ID", id, "Accept", "text/event-stream")
 	return newStream(r.t, response.Body)
 }
 
-// TestFeedRefused has clients that may not listen.
+// TestFeedRefused tests clients that may not listen.
 func TestFeedRefused(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{Feeds: web.Feeds{MaxChannels: 3, Max: 2}})
@@ -260,7 +261,7 @@ func TestFeedRefused(t *testing.T) {
 	}
 }
 
-// TestFeedWindow has clients return when the window has moved on.
+// TestFeedWindow tests clients that return after the window has moved on.
 func TestFeedWindow(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{Feeds: web.Feeds{Window: 10}})
@@ -281,7 +282,7 @@ func TestFeedWindow(t *testing.T) {
 	if got := r.poll("channel=a&wait=0&next=" + tenth.Next); len(got.Events) != 5 || got.Reset != nil {
 		t.Errorf("got %s, want five events", got)
 	}
-	// All windows together are limited, too.
+	// The size of all windows together is limited, too.
 	r = startRadio(t, web.Config{Feeds: web.Feeds{WindowBytes: 10_000}})
 	first = r.poll("channel=a&wait=0")
 	other := r.poll("channel=b&wait=0")
@@ -297,7 +298,7 @@ func TestFeedWindow(t *testing.T) {
 	}
 }
 
-// TestFeedRestart has a client return to a process that has started anew.
+// TestFeedRestart tests a client that returns to a restarted process.
 func TestFeedRestart(t *testing.T) {
 	t.Parallel()
 	before := startRadio(t, web.Config{}).poll("channel=a&wait=0")

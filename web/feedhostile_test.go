@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestFeedInjection sends events whose names and data have line ends: a client of a stream sees one
-// event, with the same data.
+// TestFeedInjection sends events whose names and data contain line ends. A client of a stream sees
+// one event with the same data.
 func TestFeedInjection(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{})
@@ -38,8 +38,8 @@ func TestFeedInjection(t *testing.T) {
 	}
 }
 
-// TestFeedChannelNames listens to channels with names from users: each hears what was sent to it,
-// and nothing else.
+// TestFeedChannelNames listens to channels whose names come from users. Each client only gets what
+// was sent to its channel.
 func TestFeedChannelNames(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{})
@@ -76,8 +76,8 @@ func (*Greedy) Feed(context.Context) ([]string, error) {
 	return channels, nil
 }
 
-// TestFeedManyChannels has a client that would listen to 100,000 channels: it is refused, and one
-// with as many as it may have hears them, though its position is too long to return with.
+// TestFeedManyChannels refuses a client that asks for 100,000 channels. A client with the maximum
+// number gets its events, though its position is too long to return with.
 func TestFeedManyChannels(t *testing.T) {
 	t.Parallel()
 	r := &radio{start(t, web.Config{}, new(Radio), new(Greedy)), t}
@@ -103,8 +103,8 @@ func TestFeedManyChannels(t *testing.T) {
 	}
 }
 
-// TestFeedStorm has far more polls than may listen: the others are refused at once, and each that
-// listens hears the event.
+// TestFeedStorm sends far more polls than are allowed. The excess ones are refused at once, and all
+// others get the event.
 func TestFeedStorm(t *testing.T) {
 	t.Parallel()
 	const most, all = 50, 300
@@ -122,7 +122,7 @@ func TestFeedStorm(t *testing.T) {
 			}
 			defer response.Body.Close()
 			var got told
-			_ = json.NewDecoder(response.Body).Decode(&got) // of a refusal it is empty
+			_ = json.NewDecoder(response.Body).Decode(&got) // empty for a refused poll
 			mu.Lock()
 			defer mu.Unlock()
 			if count[fmt.Sprint(response.StatusCode, " ", got)]++; count["503 "] == all-most {
@@ -131,7 +131,7 @@ func TestFeedStorm(t *testing.T) {
 		})
 	}
 	hosttest.Receive(t, "the refusals", refused)
-	r.send("a", "told", 1) // all others listen
+	r.send("a", "told", 1) // all others are listening
 	polls.Wait()
 	if count["503 "] != all-most || count["200 a told 1"] != most {
 		t.Errorf("got %v, want %d that hear the event and %d refused", count, most, all-most)

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// large is an event that takes memory.
+// large is an event that takes much memory.
 type large struct {
 	N    int
 	Text string
@@ -57,12 +57,12 @@ func (r *radio) listenSlowly(query string) *stream {
 	return s
 }
 
-// TestFeedSlow has a client of a stream that does not read: it is disconnected, while another one
-// hears everything. When it returns, it gets what it has missed, or a reset if that is not kept or
-// is more than it may leave unread.
+// TestFeedSlow has a client that does not read its stream. It is disconnected, while another one
+// gets everything. When it returns, it gets the events that it has missed, or a reset if they are
+// no longer kept or exceed its queue.
 func TestFeedSlow(t *testing.T) {
 	t.Parallel()
-	const events, size = 60, 256 << 10 // over what the buffers of the system hold
+	const events, size = 60, 256 << 10 // more than the system's buffers hold
 	for name, c := range map[string]struct {
 		cfg   web.Feeds
 		reset bool
@@ -83,7 +83,7 @@ func TestFeedSlow(t *testing.T) {
 				}
 			}
 			heard := -1
-			for slow.text.Scan() { // what is in the buffers, and then the end
+			for slow.text.Scan() { // first what is buffered, then the end
 				if id, ok := strings.CutPrefix(slow.text.Text(), "id: "); ok {
 					slow.id = id
 				}
@@ -94,7 +94,7 @@ func TestFeedSlow(t *testing.T) {
 			if heard >= events-1 {
 				t.Fatalf("got the event %d, want that the client was disconnected", heard)
 			}
-			if !c.reset { // another client, that has heard all but the last events
+			if !c.reset { // another client, which lacks only the last events
 				slow.id = quick.id
 				for n := range 3 {
 					r.send("a", "told", largeEvent(n, size))
@@ -113,15 +113,15 @@ func TestFeedSlow(t *testing.T) {
 	}
 }
 
-// TestFeedHoard has clients return that do not read what they have missed. The process holds no
-// more of it than all clients together may leave unread: others get a reset, and the slowest are
-// disconnected when they have not read for 5 s.
+// TestFeedHoard has clients return that do not read the events that they missed. The process never
+// holds more of these than the limit for all clients. Beyond it, clients get a reset, and the
+// slowest are disconnected once they have not read for 5 s.
 func TestFeedHoard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Radio), service.Configure(web.Config{Feeds: web.Feeds{Queue: 1 << 20}, Sockets: web.Sockets{MaxQueued: 4 << 20}}))
 		begin := polled(t, h, "&wait=0").Next
-		for n := range 24 { // 768 KiB, so that five clients fit
+		for n := range 24 { // 768 KiB, so five clients fit
 			body, _ := json.Marshal(Sending{"a", "told", largeEvent(n, 32<<10)})
 			response, err := h.HTTP().Post("http://radio/send", "application/json", bytes.NewReader(body))
 			if err != nil {
@@ -148,7 +148,7 @@ func TestFeedHoard(t *testing.T) {
 		if n := number(listen().block()); n != 0 {
 			t.Errorf("got the event %d, want the first one", n)
 		}
-		for clients[0].text.Scan() { // what is in the buffers
+		for clients[0].text.Scan() { // what is buffered
 		}
 		if err := clients[0].text.Err(); err == nil {
 			t.Error("got the end of the stream, want that the client was disconnected")

@@ -27,7 +27,7 @@ func silent(t *testing.T, h *servicetest.Host, query, accept string) *http.Respo
 	return response
 }
 
-// polled returns the response to a poll of a Radio that is served in memory.
+// polled polls a Radio that is served in memory and returns the response.
 func polled(t *testing.T, h *servicetest.Host, query string) (got told) {
 	t.Helper()
 	response := silent(t, h, query, "application/json")
@@ -38,7 +38,7 @@ func polled(t *testing.T, h *servicetest.Host, query string) (got told) {
 	return got
 }
 
-// TestFeedPollWait has polls wait for 25 s, or for less if they ask for it.
+// TestFeedPollWait checks that polls wait for 25 s, or for less if they ask for it.
 func TestFeedPollWait(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]time.Duration{
@@ -55,7 +55,7 @@ func TestFeedPollWait(t *testing.T) {
 	}
 }
 
-// TestFeedKeepAlive has a stream without events get a comment every 15 s.
+// TestFeedKeepAlive checks that a stream without events gets a comment every 15 s.
 func TestFeedKeepAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestFeedKeepAlive(t *testing.T) {
 		response := silent(t, h, "", "text/event-stream")
 		defer response.Body.Close()
 		lines := bufio.NewScanner(response.Body)
-		for lines.Scan() && lines.Text() != "" { // the first block says where it begins
+		for lines.Scan() && lines.Text() != "" { // the first block contains the start position
 		}
 		began := time.Now()
 		for i := range 5 {
@@ -77,8 +77,8 @@ func TestFeedKeepAlive(t *testing.T) {
 	})
 }
 
-// TestFeedLinger has a client of a poll return just before the events of its channel are dropped,
-// a minute after the last client has left, and then just after.
+// TestFeedLinger has a polling client return just before the events of its channel are dropped, a
+// minute after the last client has left, and then just after.
 func TestFeedLinger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

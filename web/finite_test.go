@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Gauge has values that JSON cannot hold.
+// Gauge has values that JSON cannot represent.
 type Gauge struct {
 	_ service.Name `service:"gauge"`
 
@@ -31,7 +31,7 @@ type Gauge struct {
 	Hub web.Hub
 }
 
-// limits has not a number in each way in which a result can have one.
+// limits contains NaN in each way in which a result can.
 type limits struct {
 	Max    float64         `json:"max"`
 	Min    *float32        `json:"min"`
@@ -54,7 +54,7 @@ func newLimits() limits {
 	return limits{math.Inf(1), &low, "NaN", json.RawMessage(`[NaN, 1.50, "NaN"]`), celsius(math.NaN()), map[string]any{"a": math.NaN()}, "Infinity"}
 }
 
-// finite is what JSON.stringify writes for newLimits.
+// finite is what JSON.stringify returns for newLimits.
 const finite = `{"max":null,"min":null,"number":null,"raw":[null,1.50,"NaN"],"own":{"°C":null},"any":{"a":null},"text":"Infinity"}`
 
 func (*Gauge) Read(context.Context) (limits, error) { return newLimits(), nil }
@@ -70,7 +70,7 @@ func (g *Gauge) Tell(ctx context.Context, id string) error {
 	return errors.Join(err, g.Hub.Broadcast(ctx, "all", "limits", newLimits()))
 }
 
-// Browsers receive null for NaN and the infinities: JSON.parse accepts neither.
+// Browsers receive null for NaN and the infinities, because JSON.parse accepts neither.
 func TestNotFinite(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, new(Gauge))

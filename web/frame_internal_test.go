@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// Any frame is answered with valid JSON that has the frame's id.
+// Any frame is answered with valid JSON that contains the frame's id.
 func FuzzReadRequest(f *testing.F) {
 	data, err := os.ReadFile("testdata/websocket.json")
 	if err != nil {

@@ -22,14 +22,14 @@ var tightened = web.Config{
 	MaxHeader: 4 << 10, MaxBody: 1 << 10,
 }
 
-// raw sends bytes, and returns the status of the response, or 0 if the connection was closed
-// without one.
+// raw sends bytes and returns the status of the response, or 0 if the connection was closed without
+// one.
 func (p *process) raw(t *testing.T, parts ...string) (status int, text string) {
 	t.Helper()
 	conn := p.tcp(t)
 	for _, part := range parts {
 		if _, err := io.WriteString(conn, part); err != nil {
-			break // the server may close the connection meanwhile
+			break // the server may have closed the connection
 		}
 	}
 	return answered(t, conn)
@@ -49,7 +49,7 @@ func answered(t *testing.T, conn net.Conn) (status int, text string) {
 	return answer.StatusCode, string(data)
 }
 
-// Hostile requests are refused or disconnected with the right status, while others are served.
+// Hostile requests get the right status or are disconnected, while other requests are served.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	p := start(t, tightened, newSite(t), new(Shop))
@@ -107,7 +107,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// The limits of a request hold over HTTP/2 too. It resets the stream and keeps the connection.
+// The limits of requests also apply to HTTP/2. The stream is reset, and the connection stays open.
 func TestHostileHTTP2(t *testing.T) {
 	t.Parallel()
 	cfg := tightened
@@ -168,7 +168,7 @@ func TestManyFaults(t *testing.T) {
 	}
 }
 
-// Slow clients hold connections, but no workers, and delay nobody.
+// Slow clients occupy connections, but no workers, and do not delay others.
 func TestSlowloris(t *testing.T) {
 	t.Parallel()
 	p := start(t, tightened, new(Shop))

@@ -48,7 +48,7 @@ func (n *Newsroom) Tell(ctx context.Context, text string, times int) (int, error
 	return times, nil
 }
 
-// A method is tested with a literal of the functions that it calls.
+// A method is tested with a literal that contains the functions that it calls.
 func TestHubLiteral(t *testing.T) {
 	t.Parallel()
 	var told []string
@@ -67,7 +67,7 @@ func TestHubLiteral(t *testing.T) {
 	}
 }
 
-// A Hub that the service has already is kept.
+// A Hub that the service already has is kept.
 func TestHubKept(t *testing.T) {
 	t.Parallel()
 	told := make(chan any, 1)
@@ -81,7 +81,7 @@ func TestHubKept(t *testing.T) {
 	}
 }
 
-// The results for a socket that is not open, and for data that cannot be encoded.
+// TestHub checks the results for a socket that is not open, and for data that cannot be encoded.
 func TestHub(t *testing.T) {
 	t.Parallel()
 	hubs := make(chan web.Hub, 1)
@@ -125,8 +125,8 @@ func TestSubscriptionsEnd(t *testing.T) {
 	})
 }
 
-// A socket that reads nothing delays no other. When its queue is full, it is closed with 1008, if
-// it still reads that.
+// A socket that reads nothing does not delay the others. When its queue is full, it is closed with
+// 1008, provided that it still reads the close frame.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestSlow(t *testing.T) {
 			ask(t, conn, asking("watch", "", "w"))
 		}
 		began := time.Now()
-		const times = 50  // each is over 100 bytes
+		const times = 50  // each takes more than 100 bytes
 		for range times { // slow reads nothing; the pipe has no buffer
 			write(t, fast, websocket.TextMessage, asking("tell", fmt.Sprintf(`"text": %q`, strings.Repeat("x", 50)), "t"))
 			readFrame(t, fast)
@@ -146,14 +146,14 @@ func TestSlow(t *testing.T) {
 		if took := time.Since(began); took > 0 {
 			t.Errorf("a slow socket delayed a fast one by %s", took)
 		}
-		readFrame(t, slow) // the frame that was being written; the rest is dropped
+		readFrame(t, slow) // the frame that was being written; the rest has been dropped
 		if got := closeCode(t, slow); got != websocket.ClosePolicyViolation {
 			t.Errorf("got %d, want 1008", got)
 		}
 	})
 }
 
-// A socket that does not read the close frame either is disconnected at the deadline.
+// A socket that does not even read the close frame is disconnected at the deadline.
 func TestStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestStuck(t *testing.T) {
 	})
 }
 
-// With DropEvents, a slow socket loses its oldest events, and no answer.
+// With DropEvents, a slow socket loses its oldest events, but no answers.
 func TestDropEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,8 +194,8 @@ func TestDropEvents(t *testing.T) {
 	})
 }
 
-// An answer that does not fit waits, and so do further requests: a client that sends and does not
-// read uses no memory.
+// An answer that does not fit waits, and so do further requests. A client that sends but does not
+// read therefore takes no memory.
 func TestBackPressure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestBackPressure(t *testing.T) {
 				write(t, conn, websocket.TextMessage, asking("echo", fmt.Sprintf(`"value": %d`, i), "c"))
 			}
 		})
-		synctest.Wait() // until all goroutines wait
+		synctest.Wait() // until all goroutines are blocked
 		for i := range asked {
 			if got := string(readFrame(t, conn)); !strings.Contains(got, fmt.Sprintf(`"data": %d,`, i)) {
 				t.Fatalf("got %s, want the answer %d", got, i)

@@ -28,7 +28,7 @@ type Journal struct {
 	}
 
 	Ended chan error
-	Made  *atomic.Int64 // items of Endless
+	Made  *atomic.Int64 // number of items of Endless
 }
 
 type entry struct {
@@ -57,7 +57,7 @@ func (*Journal) Broken(_ context.Context, n int) (iter.Seq2[entry, error], error
 	return entries(n, errors.New("broken")), nil
 }
 
-// Endless yields until its call ends.
+// Endless yields items until its call ends.
 func (l *Journal) Endless(ctx context.Context) (iter.Seq2[string, error], error) {
 	return func(yield func(string, error) bool) {
 		for yield(strings.Repeat("x", 10_000), nil) {
@@ -116,7 +116,7 @@ func TestItems(t *testing.T) {
 	}
 }
 
-// A client that goes away ends the method, and one that does not read holds it.
+// A client that disconnects ends the method, and one that does not read blocks it.
 func TestItemsEndWithTheClient(t *testing.T) {
 	journal := &Journal{Ended: make(chan error, 1), Made: new(atomic.Int64)}
 	p := start(t, web.Config{}, journal)
@@ -135,7 +135,7 @@ func TestItemsEndWithTheClient(t *testing.T) {
 	if line, err := bufio.NewReader(response.Body).ReadString('\n'); err != nil || len(line) != 10_003 {
 		t.Fatalf("got %d bytes, %v, want a line", len(line), err)
 	}
-	const most = 10_000 // 100 MB, far more than the sockets hold
+	const most = 10_000 // 100 MB, far more than the sockets buffer
 	for before := int64(-1); before != journal.Made.Load() && before <= most; time.Sleep(50 * time.Millisecond) {
 		before = journal.Made.Load()
 	}

@@ -79,7 +79,8 @@ func (f readerFunc) Read(p []byte) (int, error) { return copy(p, f()), io.EOF }
 // brief is a short limit.
 const brief = 50 * time.Millisecond
 
-// A call whose row has no timeout is answered at the server's, even if its method does not return.
+// A call whose row has no timeout is answered when the server's timeout expires, even if its method
+// does not return.
 func TestDefaultTimeout(t *testing.T) {
 	t.Parallel()
 	patient := newPatient()
@@ -104,8 +105,8 @@ func TestDefaultTimeoutOfSockets(t *testing.T) {
 	}
 }
 
-// A response that has begun may exceed the server's timeout, and so may a call whose row has a
-// timeout.
+// A response that has begun may take longer than the server's timeout, and so may a call whose row
+// has a timeout.
 func TestBeyondTimeout(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -145,8 +146,8 @@ func beyondTimeout(t *testing.T, http2 bool) {
 	}
 }
 
-// A request waits for a worker no longer than the server's timeout, and no more requests wait than
-// MaxWaiting.
+// A request waits for a worker at most until the server's timeout, and at most MaxWaiting requests
+// wait.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	patient := newPatient()

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestMain runs the tests, or a service as a program: see TestRollingRestart and TestMemory.
+// TestMain runs the tests, or runs a service as a program for TestRollingRestart and TestMemory.
 func TestMain(m *testing.M) {
 	switch os.Getenv(asProgram) {
 	case "busy":
@@ -38,7 +38,7 @@ func start(t testing.TB, cfg web.Config, services ...any) *process {
 	return startConfigured(t, service.Config{}, cfg, services...)
 }
 
-// startConfigured is start with a configuration of the container.
+// startConfigured is like start, with a configuration of the container.
 func startConfigured(t testing.TB, host service.Config, cfg web.Config, services ...any) *process {
 	t.Helper()
 	var port hosttest.Port
@@ -46,6 +46,6 @@ func startConfigured(t testing.TB, host service.Config, cfg web.Config, services
 	p := &process{client: &http.Client{Transport: new(http.Transport)}}
 	p.Host = hosttest.Start(t, hosttest.Config{Service: host}, append(services, service.Configure(cfg))...)
 	p.url = "http://" + port.Address()
-	t.Cleanup(func() { p.client.CloseIdleConnections() }) // otherwise the stop waits for them
+	t.Cleanup(func() { p.client.CloseIdleConnections() }) // otherwise the stop would wait for them
 	return p
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// When the memory is full, the client that has taken longest is cut off, but not before its time,
+// When the memory is full, the client that has taken longest is cut off, but only after slowAfter,
 // and not once its body has arrived.
 func TestCutSlowest(t *testing.T) {
 	t.Parallel()
@@ -39,7 +39,7 @@ func TestCutSlowest(t *testing.T) {
 			t.Errorf("got %v, want %v", err, errTooSlow)
 		}
 		time.Sleep(slowAfter)
-		take(c, 70, errFull) // d alone is not enough, and b has arrived
+		take(c, 70, errFull) // cutting off d alone is not enough, and b has arrived
 		for _, h := range []*hold{a, b, c, d} {
 			h.release()
 		}

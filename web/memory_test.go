@@ -52,15 +52,16 @@ func (b *Bulky) Tell(ctx context.Context, s *web.Socket) error {
 	return err
 }
 
-// Heap returns the largest heap that the process has had, without the shadow of the race detector.
+// Heap returns the largest heap that the process has had, not counting the shadow memory of the
+// race detector.
 func (*Bulky) Heap(context.Context) (string, error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return strconv.FormatUint(m.HeapSys, 10), nil
 }
 
-// An attack is a request that one of many clients sends. It returns when the server has refused it,
-// or has nothing more to do for it.
+// An attack is a request that each of many clients sends. It returns when the server has refused
+// it, or has nothing more to do for it.
 type attack struct {
 	name    string
 	clients int
@@ -68,7 +69,7 @@ type attack struct {
 }
 
 // TestMemory attacks a process whose configuration allows 16 MiB in flight. Its heap stays small,
-// and a small request beside the attack is answered.
+// and it answers a small request during the attack.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	const most = 160 << 20
@@ -145,7 +146,7 @@ func sendLarge(conn net.Conn, head string, n int64) error {
 	return err
 }
 
-// heap returns what a small request gets: the largest heap of the program.
+// heap sends a small request and returns the response: the largest heap of the program.
 func (p *program) heap(t *testing.T) int {
 	t.Helper()
 	answer, err := http.Get(p.url.String() + "/heap")
@@ -164,13 +165,13 @@ func (p *program) heap(t *testing.T) int {
 	return n
 }
 
-// Once the clients of an attack have gone, large requests are served again.
+// Once the clients of an attack have disconnected, large requests are served again.
 func TestMemoryReturns(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{MaxInFlight: 2 << 20, MaxBody: 1 << 20}, new(Bulky))
 	body := `{"text": "` + strings.Repeat("x", 1<<19) + `"}`
 	post := func() int {
-		conn := p.tcp(t) // the server may close it before all is sent, which a client takes for an error
+		conn := p.tcp(t) // the server may close it before everything is sent, which an HTTP client reports as an error
 		fmt.Fprintf(conn, "POST /post HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		status, _ := answered(t, conn)
 		return status
@@ -191,7 +192,8 @@ func TestMemoryReturns(t *testing.T) {
 	hosttest.Eventually(t, "a request is served", func() bool { return post() == http.StatusOK })
 }
 
-// Further connections close idle ones, and are closed if none is idle. Websockets count apart.
+// Connections beyond the limit close idle ones, and are closed if none is idle. Websockets are
+// counted separately.
 func TestMaxConnections(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{MaxConnections: 2, Sockets: web.Sockets{Max: 1}}, newSite(t), new(Bulky))
@@ -228,7 +230,7 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// A socket is on a limited number of channels.
+// The channels of a socket are limited.
 func TestMaxChannels(t *testing.T) {
 	t.Parallel()
 	b := new(Boarder)

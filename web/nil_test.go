@@ -39,7 +39,7 @@ func (s *Shelf) Watch(ctx context.Context, socket *web.Socket) error {
 	return err
 }
 
-// Clients receive [] and {} for nil slices and maps, so that a page may map them.
+// Clients receive [] and {} for nil slices and maps, so a page can iterate over them.
 func TestNil(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

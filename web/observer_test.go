@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Seen is a service with a route and a method of websockets.
+// Seen is a service with a route and a socket method.
 type Seen struct {
 	_ service.Name `service:"seen"`
 

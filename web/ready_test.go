@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// A link is the way to a broker, which can be cut and restored.
+// A link is the connection to a broker, which can be cut and restored.
 type link struct {
 	mu sync.Mutex
 
@@ -48,8 +48,8 @@ func (l *link) set(cut bool) {
 	l.conns = nil
 }
 
-// A process without routes serves the health check too. It is not ready while the broker has been
-// away for longer than ReadyGrace.
+// A process without routes also serves the health check. It is not ready while the broker has been
+// unreachable for longer than ReadyGrace.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	for name, grace := range map[string]time.Duration{"with a grace": time.Millisecond, "without the broker": -1} {
@@ -80,7 +80,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// A process that does not start is not ready, and neither is one that stops.
+// A process is not ready while it starts, or while it stops.
 func TestReadyStages(t *testing.T) {
 	t.Parallel()
 	h, err := hosttest.New(t, hosttest.Config{}, new(Files).filled(), service.Configure(web.Config{Listen: new(hosttest.Port).Listen}))

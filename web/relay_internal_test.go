@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// A bus carries messages between relays, as a broker does: a message goes to the queues that are
-// bound when it is published. The test has them delivered.
+// A bus carries messages between relays like a broker: a message goes to the queues that are bound
+// when it is published. The test decides when it is delivered.
 type bus struct {
 	mu    sync.Mutex
 	ports []*port
@@ -27,7 +27,7 @@ type port struct {
 	bound map[string]bool
 	queue []Message
 	lossy bool              // the next message is lost on its way to the broker
-	lost  map[string]uint64 // the first of the messages that were lost, by topic
+	lost  map[string]uint64 // sequence of the first lost message, by topic
 }
 
 func (p *port) Listen(topic string) {
@@ -101,7 +101,7 @@ func (p *port) cut() {
 	p.relay.Lost()
 }
 
-// back is the end of a cut. The messages that were lost become marks.
+// back restores the connection. The lost messages become marks.
 func (p *port) back() {
 	p.bus.mu.Lock()
 	p.away = false
@@ -119,7 +119,7 @@ func (p *port) back() {
 	p.bus.mu.Unlock()
 	p.relay.Listening(topics)
 	p.bus.mu.Lock()
-	lost := p.lost // what no further message has told
+	lost := p.lost // losses that no later message has reported
 	p.lost = map[string]uint64{}
 	p.bus.mu.Unlock()
 	for topic, since := range lost {
@@ -145,18 +145,18 @@ func (b *bus) add(t *testing.T, window int) *port {
 	return p
 }
 
-// A client listens to a channel, at one relay after the other.
+// A client listens to a channel, at one relay after another.
 type client struct {
 	channel string
 	l       *listener
 	id      string
-	owed    map[int]bool // events that were sent since it began, or was reset
+	owed    map[int]bool // events that were sent since it began to listen, or was reset
 	doubles int
 	had     map[int]bool
 	resets  int
 }
 
-// take takes what waits.
+// take takes what is waiting.
 func (c *client) take(t *testing.T) {
 	t.Helper()
 	b := c.l.take()
@@ -174,14 +174,13 @@ func (c *client) take(t *testing.T) {
 	}
 	if b.reset >= 0 || b.slow {
 		c.resets++
-		clear(c.owed) // it loads the state
+		clear(c.owed) // it reloads its state
 	}
 	c.id = b.id
 }
 
-// TestRelayModel has clients move between processes at random, while processes lose their
-// connection, are killed and started, and messages are lost. A client misses nothing without a
-// reset.
+// TestRelayModel moves clients between processes at random, while processes lose their connection,
+// are killed and started, and messages are lost. A client that misses an event gets a reset.
 func TestRelayModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -235,7 +234,7 @@ func TestRelayModel(t *testing.T) {
 				p.lossy = false
 			case n < 70:
 				p.deliver(1 + random.IntN(10))
-			case n < 90: // a client takes what there is, and perhaps moves
+			case n < 90: // a client takes what is waiting, and perhaps moves
 				c := clients[random.IntN(len(clients))]
 				if c.take(t); random.IntN(2) == 0 {
 					c.l.close()
@@ -261,7 +260,7 @@ func TestRelayModel(t *testing.T) {
 				}
 			}
 		}
-		for range 2 { // marks, and what they lead to
+		for range 2 { // marks, and their consequences
 			for _, p := range b.ports {
 				if !p.dead {
 					p.back()

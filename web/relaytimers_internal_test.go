@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestRelayLinger has a process receive the messages of a bucket for a minute after its last
-// listener has left.
+// TestRelayLinger checks that a process receives the messages of a bucket for a minute after its
+// last listener has left.
 func TestRelayLinger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -21,7 +21,7 @@ func TestRelayLinger(t *testing.T) {
 				t.Errorf("got %t, want %t", got, want)
 			}
 		}
-		for range 2 { // the second listener has the minute begin anew
+		for range 2 { // the second listener makes the minute start again
 			l, err := p.relay.listen(t.Context(), []string{"a"}, "", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -36,8 +36,8 @@ func TestRelayLinger(t *testing.T) {
 	})
 }
 
-// TestRelayBindTimeout has a process whose broker does not answer: a listener waits for 5 s until
-// it listens nevertheless, and gets a reset when the process receives what others send.
+// TestRelayBindTimeout has a broker that does not answer. A listener waits for 5 s and then listens
+// anyway. It gets a reset when the process receives messages from others.
 func TestRelayBindTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Shop has a method of each shape.
+// Shop has a method of each form.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
@@ -91,7 +91,7 @@ type Thing struct {
 
 func (*Shop) Create(_ context.Context, t Thing) (Thing, error) { return t, nil }
 
-// Named is a struct after a wildcard.
+// Named is a struct that follows a wildcard.
 type Named struct {
 	Name string `json:"name"`
 }

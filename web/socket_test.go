@@ -78,7 +78,7 @@ type Staged struct {
 
 type stage struct {
 	began chan string
-	over  chan error // the cause of a call's ctx
+	over  chan error // receives the cause of a call's cancellation
 	gates sync.Map   // channels by name
 }
 
@@ -134,7 +134,7 @@ func asking(method, arguments, id string) string {
 
 func named(name string) string { return fmt.Sprintf(`"name": %q`, name) }
 
-// The answer for each outcome of a call.
+// TestSocketOutcomes checks the answer for each outcome of a call.
 func TestSocketOutcomes(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, &Staged{stage: newStage()})
@@ -179,7 +179,7 @@ func TestSocketOutcomes(t *testing.T) {
 	}
 }
 
-// The requests of a socket run in order, as in Nameko; other sockets do not wait for them.
+// The requests of a socket run in order, as in Nameko. Other sockets do not wait for them.
 func TestInOrder(t *testing.T) {
 	t.Parallel()
 	staged := newStage()
@@ -208,7 +208,7 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// With at_once, several requests of one socket run at once, independent of those in order.
+// With at_once, several requests of a socket run at once, independently of those that run in order.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
 	staged := newStage()
@@ -232,7 +232,7 @@ func TestAtOnce(t *testing.T) {
 	readFrame(t, conn)
 }
 
-// When a client disconnects, its calls end, at WARN.
+// When a client disconnects, its calls are cancelled, and logged at WARN.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
 	staged := newStage()
@@ -249,7 +249,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// A stop closes a socket with 1001: at once, or when its running request is answered.
+// A stop closes a socket with 1001, at once or when its running request has been answered.
 func TestSocketDrain(t *testing.T) {
 	t.Parallel()
 	staged := newStage()
@@ -282,7 +282,7 @@ func TestSocketDrain(t *testing.T) {
 	}
 }
 
-// The pages that may open sockets.
+// TestOrigins checks which pages may open sockets.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -317,8 +317,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// A server on loopback does not take a page for its own because the name of the page's host
-// resolves to 127.0.0.1.
+// A server on loopback does not accept a foreign page as its own, even if the name of the page's
+// host resolves to 127.0.0.1.
 func TestOriginsOnLoopback(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]int{
@@ -337,7 +337,7 @@ type teapot struct{ error }
 
 func (teapot) HTTPStatus() int { return http.StatusTeapot }
 
-// The context data of the upgrade belongs to each call; a refused upgrade has a status.
+// The context data of the upgrade request is passed to each call. A refused upgrade has a status.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	p := startConfigured(t, service.Config{}, web.Config{}, &Staged{stage: newStage()}, service.Configure(web.Hooks{Context: func(r *http.Request) (context.Context, error) {
@@ -366,12 +366,12 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// wrapped is a ResponseWriter of a middleware, with Unwrap for net/http.
+// wrapped is the ResponseWriter of a middleware, with Unwrap for net/http.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Sockets open over TLS with HTTP/2 enabled, and through middleware that does not support
+// Sockets can be opened over TLS with HTTP/2 enabled, and through middleware that does not support
 // websockets.
 func TestSocketTLS(t *testing.T) {
 	t.Parallel()

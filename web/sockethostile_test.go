@@ -39,11 +39,11 @@ func (p *process) rawSocket(t testing.TB) net.Conn {
 		}
 		head = append(head, b...)
 	}
-	rawFrame(t, conn) // connected
+	rawFrame(t, conn) // the event connected
 	return conn
 }
 
-// rawFrame reads a frame from the server, which is not masked.
+// rawFrame reads a frame from the server. Such frames are not masked.
 func rawFrame(t testing.TB, conn net.Conn) (opcode byte, payload []byte) {
 	t.Helper()
 	head := make([]byte, 2)
@@ -65,7 +65,7 @@ func rawFrame(t testing.TB, conn net.Conn) (opcode byte, payload []byte) {
 	return head[0] & 0xf, payload
 }
 
-// frame returns a frame as a client sends it, masked with zeros.
+// frame returns a frame in the form in which a client sends it, masked with zeros.
 func frame(first byte, payload string) string {
 	switch n := len(payload); {
 	case n < 126:
@@ -77,8 +77,8 @@ func frame(first byte, payload string) string {
 
 const final = 0x80
 
-// A client that violates the protocol is disconnected with the right close code, and no other is
-// affected.
+// A client that violates the protocol is disconnected with the right close code, and no other
+// client is affected.
 func TestHostileSockets(t *testing.T) {
 	t.Parallel()
 	p := startConfigured(t, service.Config{}, web.Config{Sockets: web.Sockets{MaxFrame: 1000}}, &Staged{stage: newStage()})
@@ -125,7 +125,7 @@ func TestHostileSockets(t *testing.T) {
 	}
 }
 
-// A binary frame that is not UTF-8 is answered as malformed JSON, as in Nameko.
+// A binary frame that is not UTF-8 is answered like malformed JSON, as in Nameko.
 func TestBinaryGarbage(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, new(Counted))
@@ -139,7 +139,7 @@ func TestBinaryGarbage(t *testing.T) {
 	}
 }
 
-// Clients that announce a large frame and send little of it use little memory.
+// Clients that announce a large frame but send little of it take little memory.
 func TestMemoryOfPromises(t *testing.T) {
 	p := start(t, web.Config{}, &Staged{stage: newStage()})
 	const sockets, most = 100, 64 << 10
@@ -169,7 +169,7 @@ func heap() int {
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// A pipe is a listener for connections in memory. They have no buffer: a write waits for its
+// A pipe is a listener for connections in memory. They have no buffer, so a write waits for its
 // reader.
 type pipe struct {
 	conns chan net.Conn
@@ -226,8 +226,8 @@ func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	return p
 }
 
-// A client that does not answer pings is disconnected after two; one that answers them stays
-// connected without sending anything else.
+// A client that does not answer two pings is disconnected. A client that answers them stays
+// connected even if it sends nothing else.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestHalfOpen(t *testing.T) {
 		began := time.Now()
 		over := make(chan time.Duration, 1)
 		go func() {
-			_, err := io.Copy(io.Discard, gone.NetConn()) // it reads, and does not answer
+			_, err := io.Copy(io.Discard, gone.NetConn()) // it reads, but does not answer
 			if err != nil {
 				t.Error(err)
 			}
@@ -288,7 +288,7 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// During the drain delay no further sockets are opened, and open ones continue.
+// During the drain delay no new sockets are opened, and open ones continue.
 func TestDrainDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

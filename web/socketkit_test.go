@@ -64,7 +64,7 @@ func readFrame(t testing.TB, conn *websocket.Conn) []byte {
 	return frame
 }
 
-// ask sends a request and returns its answer.
+// ask sends a request and returns the answer.
 func ask(t testing.TB, conn *websocket.Conn, request string) string {
 	t.Helper()
 	write(t, conn, websocket.TextMessage, request)
@@ -85,7 +85,7 @@ func closeCode(t testing.TB, conn *websocket.Conn) int {
 	}
 }
 
-// handshake returns the status of an upgrade.
+// handshake attempts an upgrade and returns the status.
 func (p *process) handshake(t testing.TB, header http.Header) int {
 	t.Helper()
 	d := websocket.Dialer{HandshakeTimeout: hosttest.Timeout}

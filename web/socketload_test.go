@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Two thousand sockets use little memory each, and receive an event soon, although one of them
+// Two thousand sockets take little memory each, and receive an event quickly, although one of them
 // reads nothing.
 func TestManySockets(t *testing.T) {
 	const sockets, most = 2000, 32 << 10

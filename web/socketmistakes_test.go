@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Mistaken has every mistake of a SocketMethod.
+// Mistaken contains every mistake of a SocketMethod.
 type Mistaken struct {
 	_ service.Name `service:"mistaken"`
 

@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Vectored is the service of the captured vectors, in Go.
+// Vectored is the service of the recorded vectors, in Go.
 type Vectored struct {
 	_ service.Name `service:"vec_web"`
 
@@ -78,7 +78,7 @@ func (v *Vectored) Unicast(ctx context.Context, target string, value int) (bool,
 
 func (*Vectored) Unserializable(context.Context) (any, error) { return func() {}, nil }
 
-// A socketVector has the frames that Nameko exchanged on two sockets.
+// A socketVector contains the frames that Nameko exchanged on two sockets.
 type socketVector struct {
 	Name        string        `json:"name"`
 	Client      string        `json:"client_frame"`
@@ -104,10 +104,10 @@ var purpose = map[string]string{
 	"unserializable":       "Nameko writes an HTTP 500 into the socket, which ends it. Here the call fails with UnserializableValueError, and the socket goes on",
 }
 
-// All vectors are replayed; docs/wire/websocket.md lists the outcomes.
+// TestSocketVectors replays all vectors. docs/wire/websocket.md lists the outcomes.
 func TestSocketVectors(t *testing.T) {
 	t.Parallel()
-	// On loopback, the vectors' host must be named.
+	// On loopback, the host in the vectors must be allowed explicitly.
 	p := start(t, web.Config{Sockets: web.Sockets{Origins: []string{"http://vec.test"}}}, new(Vectored))
 	data, err := os.ReadFile("testdata/websocket.json")
 	if err != nil {
@@ -136,7 +136,7 @@ byte for byte, except for the ids of sockets, and for characters outside of ASCI
 escapes and gomeko writes as UTF-8.`, rows)
 }
 
-// outcome returns the frames that the vector's client received, one a line.
+// outcome returns the frames that the vector's client received, one per line.
 func (v socketVector) outcome(t *testing.T) []string {
 	var lines []string
 	if head, _, _ := strings.Cut(v.Response.Text, "\r\n\r\n"); head != "" {
@@ -173,13 +173,13 @@ func seen(other bool, opcode int, payload []byte) string {
 	return fmt.Sprintf("%t %d %s", other, opcode, anyID.ReplaceAllString(string(payload), "<id>"))
 }
 
-// A replay has the two sockets of the vectors.
+// A replay has the two sockets of a vector.
 type replay struct {
 	*process
 	a, b *websocket.Conn
 }
 
-// outcome sends the frames of the vector's client, and returns what it received.
+// outcome sends the frames of the vector's client and returns what it received.
 func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	conn := r.a
 	switch v.Name {
@@ -202,7 +202,7 @@ func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	write(t, conn, websocket.TextMessage, v.Client)
 	var lines []string
 	for i := range v.Frames {
-		if i == 0 || purpose[v.Name] == "" { // a different outcome has one answer
+		if i == 0 || purpose[v.Name] == "" { // an outcome that differs has one answer
 			lines = append(lines, next(t, conn, false))
 		}
 	}
@@ -212,7 +212,7 @@ func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	return lines
 }
 
-// handshake sends the captured request.
+// handshake sends the recorded request.
 func (r *replay) handshake(t *testing.T, request string) []string {
 	conn := r.tcp(t)
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -248,7 +248,7 @@ func (r *replay) id(t *testing.T) string {
 	return anyID.FindString(string(readFrame(t, r.b)))
 }
 
-// pong pings a, and sends a request to see the pong before its answer.
+// pong pings a, and sends a request in order to see the pong before its answer.
 func (r *replay) pong(t *testing.T) string {
 	pong := ""
 	r.a.SetPongHandler(func(data string) error { pong = data; return nil })

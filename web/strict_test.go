@@ -41,7 +41,7 @@ func (*Gateway) Order(_ context.Context, lines []orderLine) (string, error) {
 	return fmt.Sprint(lines), nil
 }
 
-// A body with an object that lacks a member is answered with 400 and the member's path.
+// A body with an object that lacks a member is answered with 400 and the path of the member.
 func TestMissingMembers(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, new(Gateway))

@@ -28,8 +28,8 @@ type Till struct {
 func (*Till) Pay(context.Context) (string, error) { return "paid", nil }
 func (*Till) Sum(context.Context) (int, error)    { return 7, nil }
 
-// A failing dependency makes the process unready, in a text without addresses, and it stays live.
-// With PauseUnhealthy its service refuses requests.
+// A failing dependency makes the process unready, with a text that contains no addresses, but
+// leaves it live. With PauseUnhealthy its service rejects requests.
 func TestUnhealthy(t *testing.T) {
 	t.Parallel()
 	bank := new(hosttest.Dependency)

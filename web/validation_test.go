@@ -48,7 +48,7 @@ func (*Kiosk) Find(_ context.Context, args struct {
 	return nil
 }
 
-// remote is the error of a service that has refused the arguments.
+// remote is the error of a service that has rejected the arguments.
 func remote(text string) error {
 	e, err := rpcerror.Decode(codec.JSON, []byte(text), nil)
 	return errors.Join(e, err)
@@ -62,7 +62,8 @@ func (*Kiosk) Lost(context.Context) error   { return remote(refused) }
 
 func (*Kiosk) Sock(_ context.Context, item item) error { return nil }
 
-// Values that break constraints are answered with 422 and all faults, wherever they came from.
+// Values that break constraints are answered with 422 and all faults, regardless of where the
+// values came from.
 func TestValidation(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, new(Kiosk))

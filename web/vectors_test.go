@@ -27,7 +27,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Vec is the captured service, in Go.
+// Vec is the recorded service, in Go.
 type Vec struct {
 	_ service.Name `service:"vec"`
 
@@ -145,7 +145,7 @@ func (d *digit) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// The vectors with different responses, and the reasons.
+// Reasons why the responses to vectors differ from Nameko's.
 const (
 	page     = "Nameko answers with a page of HTML; here it is a line as for every other error, or problem+json"
 	redirect = "a redirect is net/http's: another status of the same meaning, and a page without a doctype"
@@ -172,14 +172,14 @@ var differs = map[string]string{
 	"chunked_request": "the body is read; Nameko takes it for empty",
 }
 
-// requests are the requests of vectors that lack one.
+// requests are the requests of vectors that contain none.
 var requests = map[string]string{
 	"keep_alive":      "GET /get/1 HTTP/1.1\r\nHost: vec.test\r\n\r\nGET /get/2 HTTP/1.1\r\nHost: vec.test\r\nConnection: close\r\n\r\n",
 	"http10":          "GET /get/1 HTTP/1.0\r\nHost: vec.test\r\n\r\n",
 	"chunked_request": "POST /post HTTP/1.1\r\nHost: vec.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
 }
 
-// All vectors are replayed; docs/wire/http.md lists the outcomes.
+// TestHTTPVectors replays all vectors. docs/wire/http.md lists the outcomes.
 func TestHTTPVectors(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/http.json")
@@ -226,7 +226,7 @@ func TestHTTPVectors(t *testing.T) {
 		"HTTP/2 has none. `X-Request-Id` is gomeko's.", rows)
 }
 
-// replay sends the captured bytes, and returns the parts of the responses that are compared.
+// replay sends the recorded bytes, and returns the parts of the responses that are compared.
 func (p *process) replay(t *testing.T, request string) []string {
 	t.Helper()
 	u, err := url.Parse(p.url)
@@ -249,7 +249,7 @@ func (p *process) replay(t *testing.T, request string) []string {
 	return compared(t, data)
 }
 
-// compared returns the parts of responses that are compared.
+// compared returns the parts of the responses that are compared.
 func compared(t *testing.T, data []byte) (lines []string) {
 	t.Helper()
 	for r := bufio.NewReader(bytes.NewReader(data)); ; {
@@ -268,7 +268,7 @@ func compared(t *testing.T, data []byte) (lines []string) {
 			lines = append(lines, name+": "+answer.Header.Get(name))
 		}
 		body, err := io.ReadAll(answer.Body)
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // a response to HEAD has none
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // a response to HEAD has no body
 			t.Fatal(err)
 		}
 		lines = append(lines, string(body))
