@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Towns publishes news about towns.
+// Towns tell their news.
 type Towns struct {
 	_ service.Name `service:"towns"`
 
@@ -23,7 +23,7 @@ type Towns struct {
 	Hub web.Hub
 }
 
-// Listen decides which channels a client may listen to.
+// Listen says to which channels a client may listen.
 func (*Towns) Listen(_ context.Context, town string) ([]string, error) {
 	if town == "Atlantis" {
 		return nil, &web.Error{Status: http.StatusNotFound, Message: "there is no such town"}
@@ -31,7 +31,7 @@ func (*Towns) Listen(_ context.Context, town string) ([]string, error) {
 	return []string{"news." + town}, nil
 }
 
-// Report tells everybody who listens to the town.
+// Report tells everybody who listens.
 func (t *Towns) Report(ctx context.Context, town string, news News) error {
 	return t.Hub.Broadcast(ctx, "news."+town, "told", news.Text)
 }
@@ -41,7 +41,7 @@ type News struct {
 	Text string `json:"text"`
 }
 
-// A client polls. It remembers next, so it misses nothing.
+// A client polls: it remembers next, and misses nothing.
 func ExampleFeed() {
 	url, stop := serve(new(Towns))
 	defer stop()

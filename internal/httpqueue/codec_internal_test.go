@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A vector is a request as a client writes it, and the headers of its message.
+// A vector is a request in the form in which a client sends it, and the headers of its message.
 type vector struct {
 	Name    string          `json:"name"`
 	HTTP    string          `json:"http"`
@@ -26,7 +26,7 @@ type vector struct {
 	Headers transport.Table `json:"headers"`
 }
 
-// vectors are requests of all kinds.
+// vectors returns requests of all kinds.
 func vectors() []vector {
 	const host = "\r\nHost: shop.example.org\r\n"
 	return []vector{
@@ -40,7 +40,7 @@ func vectors() []vector {
 	}
 }
 
-// message returns the message of a request that a client writes.
+// message returns the message for a request that a client sends.
 func (v *vector) message(t testing.TB) (*request, *transport.Delivery) {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(v.HTTP)))
@@ -60,7 +60,7 @@ func (v *vector) message(t testing.TB) (*request, *transport.Delivery) {
 	return m, &transport.Delivery{Properties: p.Properties, Body: p.Body}
 }
 
-// The headers of the messages are those of testdata/requests.json, and a backend reads from them
+// The headers of the messages are those in testdata/requests.json, and a backend reads from them
 // what the front has written.
 func TestRequestVectors(t *testing.T) {
 	all := vectors()
@@ -90,7 +90,7 @@ func TestRequestVectors(t *testing.T) {
 	golden.File(t, "testdata/requests.json", text.Bytes())
 }
 
-// No message makes a backend fail, and what it accepts is a request that HTTP can have.
+// No message makes a backend fail, and a message that it accepts is a valid HTTP request.
 func FuzzReadRequest(f *testing.F) {
 	for _, v := range vectors() {
 		_, d := v.message(f)
@@ -119,11 +119,11 @@ func FuzzReadRequest(f *testing.F) {
 		var written bytes.Buffer
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if r.ContentLength != int64(len(body)) {
-			r.ContentLength = int64(len(body)) // of a HEAD, or unknown
+			r.ContentLength = int64(len(body)) // of a HEAD request, or unknown
 		}
 		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return name == "Content-Length" })
 		if r.Host == "" || target == "*" {
-			return // of HTTP/1.0, or without a URL
+			return // an HTTP/1.0 request, or one without a URL
 		}
 		r.URL.Scheme, r.URL.Host, r.TransferEncoding, r.Trailer = "http", r.Host, nil, nil
 		if err := r.Write(&written); err != nil {
@@ -144,7 +144,7 @@ func FuzzReadRequest(f *testing.F) {
 	})
 }
 
-// No message makes a front fail, and what it accepts can be written.
+// No message makes a front fail, and an answer that it accepts can be written.
 func FuzzReadAnswer(f *testing.F) {
 	f.Add(int64(200), "Content-Type\x1ftext/html", "X-Sum", "X-Sum\x1f7")
 	f.Add(int64(99), "A", "", "Content-Length\x1f5")
@@ -180,14 +180,14 @@ func FuzzReadAnswer(f *testing.F) {
 	})
 }
 
-// A sink is an http.ResponseWriter that keeps the header.
+// A sink is an http.ResponseWriter that only keeps the header.
 type sink struct{ h http.Header }
 
 func (s sink) Header() http.Header         { return s.h }
 func (s sink) Write(p []byte) (int, error) { return len(p), nil }
 func (s sink) WriteHeader(int)             {}
 
-// What a front adds to Forwarded is what RFC 7239 has.
+// A front adds an element to Forwarded in the syntax of RFC 7239.
 func TestForwarded(t *testing.T) {
 	for _, c := range []struct{ remote, host, scheme, want string }{
 		{"192.0.2.1:80", "shop", "http", "for=192.0.2.1;host=shop;proto=http"},

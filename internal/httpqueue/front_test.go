@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// A request goes through the queue to the handler, and its answer to the client.
+// A request passes through the queue to the handler, and the answer returns to the client.
 func TestFront(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		serve(t, uri, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,7 @@ func TestFront(t *testing.T) {
 	})
 }
 
-// Without a backend, a request is answered at once.
+// A request to a backend that no process serves is answered at once.
 func TestNoBackend(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		url := front(t, uri, web.Config{})
@@ -43,7 +43,7 @@ func TestNoBackend(t *testing.T) {
 			if got := read(t, r); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got, `"NoBackend"`) || r.Header.Get("Retry-After") == "" {
 				t.Errorf("got %d %s, want 503", r.StatusCode, got)
 			}
-			brokertest.Channel(t, uri).QueueDeclare("gomeko.http.shop", true, false, false, false, nil) // by a process that is gone
+			brokertest.Channel(t, uri).QueueDeclare("gomeko.http.shop", true, false, false, false, nil) // declared by a process that is gone
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// request returns the headers of a request that a backend serves, with some of them changed.
+// request returns the headers of a request that a backend accepts, with some of them changed.
 func request(change func(amqp.Table)) amqp.Table {
 	h := amqp.Table{
 		"method": "GET", "target": "/hostile", "host": "shop", "scheme": "http", "remote": "192.0.2.1:1", "length": int64(0),
@@ -23,8 +23,8 @@ func request(change func(amqp.Table)) amqp.Table {
 	return h
 }
 
-// Messages that are not requests are dropped with a line in the log, and answered with a failure if
-// they say to whom. The backend goes on.
+// Messages that are not requests are dropped and logged. If they have a reply_to, they are answered
+// with a failure. The backend continues.
 func TestHostileRequests(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ran := make(chan string, 100)
@@ -77,8 +77,8 @@ func TestHostileRequests(t *testing.T) {
 	})
 }
 
-// Messages about requests that do not exist, or of no known type, change nothing: neither at the
-// front nor at the backend.
+// Messages of unknown types, or about requests that do not exist, have no effect on the front or
+// the backend.
 func TestHostileMessages(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		serve(t, uri, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))

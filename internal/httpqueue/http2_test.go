@@ -10,8 +10,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Over HTTP/2, a front gives the same answers, and a body that is cut off is a stream that is
-// reset.
+// A front gives the same answers over HTTP/2. If a body is cut off, the stream is reset.
 func TestHTTP2(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, application())

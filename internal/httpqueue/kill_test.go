@@ -25,13 +25,13 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// These variables say what a child process does, and where.
+// These variables tell a child process what to do, and where.
 const (
 	victimRole = "GOMEKO_TEST_HTTP"
 	victimURI  = "GOMEKO_TEST_HTTP_URI"
 )
 
-// TestVictim is the program of the processes that the other tests kill.
+// TestVictim is the program of the processes that other tests kill.
 func TestVictim(t *testing.T) {
 	role, uri := os.Getenv(victimRole), os.Getenv(victimURI)
 	switch role {
@@ -46,7 +46,7 @@ func TestVictim(t *testing.T) {
 	select {}
 }
 
-// victim starts a process that a test kills.
+// victim starts a process for a test to kill.
 func victim(t *testing.T, uri, role string) *hosttest.Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestVictim$")
@@ -56,7 +56,7 @@ func victim(t *testing.T, uri, role string) *hosttest.Process {
 	return p
 }
 
-// victimHandler answers with its name. In a victim, it hangs where the path says so.
+// victimHandler answers with its name. In a victim, it hangs if the path says so.
 func victimHandler(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
@@ -78,24 +78,24 @@ func victimHandler(name string) http.HandlerFunc {
 	}
 }
 
-// largeAnswer is the size of an answer in parts.
+// largeAnswer is the size of an answer that is sent in parts.
 const largeAnswer = 300 << 10
 
-// When the process is killed that runs a request, the request runs again if that does no harm.
-// Otherwise the client gets 502, or a body that is cut off if the answer had begun.
+// If the process that runs a request is killed, the request runs again if that is safe. Otherwise
+// the client gets 502, or a body that is cut off if the answer has begun.
 func TestBackendKilled(t *testing.T) {
 	for _, c := range []struct {
 		method, path, key, body string
 
 		status int
-		answer string // "" is cut off
+		answer string // "" if it is cut off
 	}{
 		{"GET", "/hang", "", "", 200, "second /hang 0"},
 		{"PUT", "/hang", "", "body", 200, "second /hang 4"},
 		{"DELETE", "/hang", "", "", 200, "second /hang 0"},
 		{"POST", "/hang", "", "body", 502, `"BackendLost"`},
 		{"POST", "/hang", "a key", "body", 200, "second /hang 4"},
-		{"PUT", "/hang", "", strings.Repeat("a", 300<<10), 502, `"BackendLost"`}, // a part of the body has left
+		{"PUT", "/hang", "", strings.Repeat("a", 300<<10), 502, `"BackendLost"`}, // a part of the body has been sent
 		{"GET", "/half", "", "", 200, ""},
 	} {
 		t.Run(c.method+c.path+c.key+fmt.Sprint(len(c.body)), func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestBackendKilled(t *testing.T) {
 	}
 }
 
-// When the only process is killed in the middle of an answer, the front finds out by itself.
+// If the only process is killed in the middle of an answer, the front detects it by itself.
 func TestOnlyBackendKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		first := victim(t, uri, "backend")
@@ -152,8 +152,8 @@ func TestOnlyBackendKilled(t *testing.T) {
 	})
 }
 
-// When a front is killed, the ctx of the handler ends: at the limit, or as soon as nobody gives
-// credit for an answer.
+// If a front is killed, the handler's ctx ends: at the limit, or as soon as no more credit arrives
+// for an answer.
 func TestFrontKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, ended := make(chan bool, 1), make(chan error, 1)
@@ -190,14 +190,14 @@ func TestFrontKilled(t *testing.T) {
 	})
 }
 
-// outcomes counts how requests end.
+// outcomes counts how requests ended.
 type outcomes struct {
 	mu     sync.Mutex
 	counts map[string]int
 	done   int
 }
 
-// note notes how a request has ended, and returns how many have.
+// note records how a request ended, and returns the number of requests that have.
 func (o *outcomes) note(what string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -206,8 +206,8 @@ func (o *outcomes) note(what string) int {
 	return o.done
 }
 
-// thousand makes 1,000 requests, and calls at with the number of those that have ended. Each must
-// end with the whole answer, with the right code, or cut off.
+// thousand makes 1,000 requests, and calls at with the number of those that have ended. Each
+// request must end with the complete answer, with the right status, or be cut off.
 func thousand(t *testing.T, url func() string, at func(done int)) map[string]int {
 	t.Helper()
 	o := &outcomes{counts: map[string]int{}}
@@ -230,7 +230,7 @@ func thousand(t *testing.T, url func() string, at func(done int)) map[string]int
 	return o.counts
 }
 
-// one makes one request, and returns how it has ended.
+// one makes one request and returns how it ended.
 func one(t *testing.T, client *http.Client, url string, i int) string {
 	method, path, body := http.MethodGet, fmt.Sprint("/quick?", i), ""
 	switch i % 10 {
@@ -268,7 +268,7 @@ func one(t *testing.T, client *http.Client, url string, i int) string {
 	return "whole"
 }
 
-// Processes with the backend are killed in the middle of 1,000 requests.
+// Processes of the backend are killed during 1,000 requests.
 func TestThousandBackendsKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		victims := []*hosttest.Process{victim(t, uri, "backend"), victim(t, uri, "backend"), victim(t, uri, "backend")}
@@ -286,7 +286,7 @@ func TestThousandBackendsKilled(t *testing.T) {
 	})
 }
 
-// Fronts are killed in the middle of 1,000 requests.
+// Fronts are killed during 1,000 requests.
 func TestThousandFrontsKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		serve(t, uri, victimHandler("second"), quick)
@@ -317,14 +317,14 @@ func TestThousandFrontsKilled(t *testing.T) {
 	})
 }
 
-// A brokerProcess is a broker that a test kills and starts again.
+// A brokerProcess is a broker that a test kills and restarts.
 type brokerProcess interface {
 	URI() string
 	Kill()
 	Start()
 }
 
-// embedded is an embedded broker. When it ends, all messages and queues are gone.
+// embedded is an embedded broker. When it ends, all of its messages and queues are lost.
 type embedded struct {
 	t       *testing.T
 	address string
@@ -346,7 +346,7 @@ func (e *embedded) Start() {
 
 func (e *embedded) Kill() { hosttest.Close(e.t, e.broker.Close) }
 
-// The broker is killed in the middle of 1,000 requests, and comes back.
+// The broker is killed during 1,000 requests, and restarted.
 func TestThousandBrokerKilled(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) brokerProcess{
 		"embedded": func(t *testing.T) brokerProcess {
@@ -393,8 +393,8 @@ func TestThousandBrokerKilled(t *testing.T) {
 	}
 }
 
-// A process that stops finishes what it has taken, also what waits for a worker: a POST is neither
-// refused nor run twice.
+// A stopping process finishes the requests that it has received, even those that wait for a worker:
+// a POST is neither refused nor run twice.
 func TestDrain(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		release, began := make(chan bool), make(chan bool, 100)

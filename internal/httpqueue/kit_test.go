@@ -27,17 +27,17 @@ type Shop struct {
 	Handler http.Handler
 }
 
-// Site has the application answer.
+// Site passes the request to the application.
 func (s *Shop) Site(w http.ResponseWriter, r *http.Request) { s.Handler.ServeHTTP(w, r) }
 
-// Gate forwards everything to the shop.
+// Gate forwards all requests to the shop.
 type Gate struct {
 	_ service.Name `service:"gate"`
 
 	Shop web.Front `web:"/" to:"shop"`
 }
 
-// start starts services on the broker at uri; they are stopped when the test ends.
+// start starts services on the broker at uri, and stops them when the test ends.
 func start(t *testing.T, uri string, services ...any) *hosttest.Host {
 	t.Helper()
 	services = append(services, service.Configure(fleet.HTTP()))
@@ -50,7 +50,7 @@ func serve(t *testing.T, uri string, h http.Handler, more ...any) *hosttest.Host
 	return start(t, uri, append(more, &Shop{Handler: h})...)
 }
 
-// front starts a front, and returns its URL.
+// front starts a front and returns its URL.
 func front(t *testing.T, uri string, cfg web.Config, more ...any) string {
 	t.Helper()
 	var port hosttest.Port

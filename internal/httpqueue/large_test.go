@@ -19,10 +19,10 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// largeBody is the size of a body that would not fit the memory of the test.
+// largeBody is the size of a body that would not fit into the memory allowed by the test.
 const largeBody = 100 << 20
 
-// zeros is a body of n bytes. It notes the largest heap while it is read.
+// zeros is a body of n bytes. It records the largest heap while it is read.
 type zeros struct {
 	n    int64
 	read int64
@@ -46,8 +46,8 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// 100 MB go up and down at the same time, and little of them is in memory: front, broker and
-// backend together take less than half of it.
+// 100 MB are sent and received at the same time, but only little of it is in memory: front, broker
+// and backend together take less than half.
 func TestLarge(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var heap atomic.Uint64
@@ -79,7 +79,7 @@ func TestLarge(t *testing.T) {
 	})
 }
 
-// The handler echoes while the client still sends: nothing waits for the end of the body.
+// The handler echoes while the client is still sending, so nothing waits for the end of the body.
 func TestBothWays(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		serve(t, uri, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
@@ -98,7 +98,8 @@ func TestBothWays(t *testing.T) {
 	})
 }
 
-// What is flushed comes while the handler still runs, and its ctx ends when the client leaves.
+// Flushed data arrives while the handler is still running, and the handler's ctx ends when the
+// client disconnects.
 func TestFlushAndLeave(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ended := make(chan error, 1)
@@ -127,8 +128,8 @@ func TestFlushAndLeave(t *testing.T) {
 	})
 }
 
-// A client that leaves before there is an answer ends the ctx of the handler too, although the
-// front does not know which process runs it.
+// A client that disconnects before there is an answer also ends the handler's ctx, although the
+// front does not know which process runs the request.
 func TestLeaveEarly(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, ended := make(chan bool, 1), make(chan error, 1)
@@ -155,7 +156,7 @@ func TestLeaveEarly(t *testing.T) {
 	})
 }
 
-// Over the limit of the front, the client gets 504, and the ctx of the handler ends.
+// If the front's limit is exceeded, the client gets 504, and the handler's ctx ends.
 func TestOverTime(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ended := make(chan error, 1)
@@ -175,7 +176,7 @@ func TestOverTime(t *testing.T) {
 	})
 }
 
-// The key timeout of the backend's row limits the handler: the client gets 504.
+// The timeout of the backend's row limits the handler: the client gets 504.
 func TestRowTimeout(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	start(t, uri, new(Slow))
@@ -199,8 +200,8 @@ type Slow struct {
 
 func (*Slow) Site(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// A client that reads nothing has the handler wait, and is disconnected after the time that readers
-// have; then the handler's ctx ends. Others are served meanwhile.
+// A client that reads nothing makes the handler wait. It is disconnected after the time limit for
+// readers, and the handler's ctx ends. Other clients are served in the meantime.
 func TestSlowClient(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ended := make(chan int64, 1)
@@ -228,8 +229,8 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// A client that sends its body slowly takes no worker until 256 KiB are there, and one that stops
-// in the middle of a large body has the handler fail.
+// A client that sends its body slowly occupies no worker until 256 KiB have arrived. If a client
+// stops in the middle of a large body, the handler gets an error.
 func TestSlowUpload(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, failed := make(chan bool, 1), make(chan error, 1)
@@ -261,5 +262,5 @@ func TestSlowUpload(t *testing.T) {
 	})
 }
 
-// quick are bodies whose ends notice each other's death soon.
+// quick makes both ends of a body detect each other's death quickly.
 var quick = service.Configure(httpqueue.Config{Beat: 100 * time.Millisecond})

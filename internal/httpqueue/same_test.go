@@ -25,7 +25,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// application is what people write with net/http.
+// application is a typical application for net/http.
 func application() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +124,7 @@ func application() http.Handler {
 	return mux
 }
 
-// router is what people write with chi: middleware, subrouters, and parameters.
+// router is a typical application for chi, with middleware, subrouters and parameters.
 func router() http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.RequestID, middleware.Recoverer, middleware.StripSlashes, middleware.Compress(5))
@@ -147,7 +147,7 @@ func router() http.Handler {
 			}
 		})
 		r.Handle("/proxy", &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}) // where nobody listens
+			p.SetURL(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}) // an address on which nothing listens
 		}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }})
 	})
 	return r
@@ -160,7 +160,7 @@ type trial struct {
 	chunked              bool     // the length of the body is not declared
 }
 
-// form is the body of a form with a file of a size.
+// form returns a form with a file of the given size.
 func form(size int) (body, contentType string) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -172,7 +172,7 @@ func form(size int) (body, contentType string) {
 	return b.String(), "Content-Type: " + w.FormDataContentType()
 }
 
-// trials are the requests of the table.
+// trials returns the requests of the table.
 func trials() []trial {
 	small, formType := form(1000)
 	large, _ := form(2 << 20)
@@ -202,7 +202,7 @@ func trials() []trial {
 	return all
 }
 
-// routed are the requests of the table for chi.
+// routed returns the requests of the table for chi.
 func routed() []trial {
 	var all []trial
 	for _, one := range trials() {
@@ -218,7 +218,7 @@ func routed() []trial {
 	)
 }
 
-// send makes the request at a server, and returns what its client sees.
+// send sends the request to a server, and returns what the client sees.
 func (c trial) send(t *testing.T, client *http.Client, server string) string {
 	t.Helper()
 	var body io.Reader = http.NoBody
@@ -251,16 +251,16 @@ func (c trial) send(t *testing.T, client *http.Client, server string) string {
 		answer.Header.Del(name)
 	}
 	if c.method != http.MethodHead {
-		answer.Header.Del("Content-Length") // of a body that is known to be whole, or not
+		answer.Header.Del("Content-Length") // it depends on whether the whole body is known
 	}
 	seen := fmt.Sprintf("%d %q\ntrailers %q\n%d bytes, %s\n%.600s", answer.StatusCode, answer.Header, answer.Trailer, len(content), end, content)
 	return boundary.ReplaceAllString(seen, "<boundary>")
 }
 
-// boundary matches those that net/http makes for several ranges.
+// boundary matches the boundaries that net/http creates for several ranges.
 var boundary = regexp.MustCompile(`[0-9a-f]{60}`)
 
-// One table of requests has the same answers directly and through a queue.
+// All requests of a table get the same answers directly and through a queue.
 func TestSame(t *testing.T) {
 	for _, app := range []struct {
 		name    string
@@ -281,7 +281,7 @@ func TestSame(t *testing.T) {
 					}
 					want := c.send(t, client, direct.URL)
 					if strings.HasSuffix(c.target, "/abort") {
-						want = "502" // the front is alive
+						want = "502" // the front is still running
 					}
 					if got := c.send(t, client, queued); got != want && (want != "502" || !strings.HasPrefix(got, "502 ")) {
 						t.Errorf("%s %s %q: got\n%s\nwant\n%s", c.method, c.target, c.header, got, want)

@@ -25,13 +25,13 @@ type sight struct {
 	Header, Trailer            http.Header
 }
 
-// look answers with what it sees.
+// look answers with what the handler sees.
 func look(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	_ = json.NewEncoder(w).Encode(sight{r.Method, r.RequestURI, r.Host, string(body), r.Header, r.Trailer})
 }
 
-// whole starts a front that forwards all paths, as gomeko front does, and returns its address.
+// whole starts a front that forwards all paths, like gomeko front, and returns its address.
 func whole(t *testing.T, uri string) string {
 	t.Helper()
 	var port hosttest.Port
@@ -41,12 +41,13 @@ func whole(t *testing.T, uri string) string {
 	return port.Address()
 }
 
-// Named gives a process its name.
+// Named sets the name of a process.
 type Named struct {
 	_ service.Name `service:"front"`
 }
 
-// raw sends bytes to a server, and one more request. It returns all responses but that to this one.
+// raw sends bytes to a server, and then another request. It returns all responses except for the
+// one to that request.
 func raw(t *testing.T, address, text string) (responses []*http.Response, bodies []string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -55,7 +56,7 @@ func raw(t *testing.T, address, text string) (responses []*http.Response, bodies
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(hosttest.Timeout))
-	go func() { // the server may answer, and close the connection, before it has read all
+	go func() { // the server may answer and close the connection before it has read everything
 		_, _ = io.WriteString(conn, text+"GET /end HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
 	}()
 	for r := bufio.NewReader(conn); ; {
@@ -65,15 +66,15 @@ func raw(t *testing.T, address, text string) (responses []*http.Response, bodies
 		}
 		body, _ := io.ReadAll(response.Body)
 		response.Body.Close()
-		if response.Close && response.StatusCode == http.StatusOK && len(responses) > 0 { // the last one
+		if response.Close && response.StatusCode == http.StatusOK && len(responses) > 0 { // the last response
 			return responses, bodies
 		}
 		responses, bodies = append(responses, response), append(bodies, string(body))
 	}
 }
 
-// What could be read as another request than the client has sent is refused by the front, or comes
-// to the handler as one request, without what belongs to the connection.
+// Bytes that could be read as another request than the client has sent are rejected by the front,
+// or reach the handler as a single request, without what belongs to the connection.
 func TestSmuggling(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, http.HandlerFunc(look))
@@ -82,7 +83,7 @@ func TestSmuggling(t *testing.T) {
 	for _, c := range []struct {
 		name, request string
 		status        int               // of the first response
-		want          func(sight) error // of what the handler sees
+		want          func(sight) error // checks what the handler sees
 	}{
 		{"chunked and a length", "POST /a HTTP/1.1\r\n" + host + "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\n" + host + "\r\n", 200, func(s sight) error {
 			return first(s.Body == "" && s.Header["Transfer-Encoding"] == nil && s.Header["Content-Length"] == nil, s)
@@ -173,7 +174,7 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// What follows a body that the handler does not read is not taken for a request.
+// Bytes after a body that the handler does not read are not taken for a request.
 func TestUnreadBody(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +192,7 @@ func TestUnreadBody(t *testing.T) {
 			fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body),
 		} {
 			_, bodies := raw(t, address, "POST "+path+" HTTP/1.1\r\nHost: shop\r\n"+framing)
-			if len(bodies) > 1 || len(bodies) == 1 && bodies[0] != path { // none if the client was still writing
+			if len(bodies) > 1 || len(bodies) == 1 && bodies[0] != path { // none if the client was still sending
 				t.Errorf("got %q, want the answer to %s", bodies, path)
 			}
 		}
@@ -206,8 +207,8 @@ func first(right bool, s sight) error {
 	return fmt.Errorf("the handler has seen %+v", s)
 }
 
-// Fields of an answer that belong to the connection do not cross, and what net/http would not send
-// does not come to the client either.
+// Fields of an answer that belong to the connection are not forwarded, nor are fields that net/http
+// would not send.
 func TestAnswerFields(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// A seen is a message as the golden files have it.
+// A seen is a message in the form of the golden files.
 type seen struct {
 	Type       string     `json:"type"`
 	Expiration string     `json:"expiration,omitempty"`
@@ -26,7 +26,7 @@ type seen struct {
 	Body       string     `json:"body"`
 }
 
-// see returns a message without what is different each time.
+// see returns a message without the parts that differ each time.
 func see(t *testing.T, d amqp.Delivery) seen {
 	t.Helper()
 	if d.CorrelationId == "" || d.ReplyTo == "" || d.ContentType != "application/octet-stream" {
@@ -38,10 +38,10 @@ func see(t *testing.T, d amqp.Delivery) seen {
 	return seen{d.Type, d.Expiration, d.DeliveryMode, d.Headers, string(d.Body)}
 }
 
-// ids matches what is different each time.
+// ids matches the parts that differ each time.
 var ids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|127\.0\.0\.1:\d+`)
 
-// compare compares what was seen with a golden file.
+// compare compares messages with a golden file.
 func compare(t *testing.T, path string, all any) {
 	t.Helper()
 	var text bytes.Buffer
@@ -54,7 +54,7 @@ func compare(t *testing.T, path string, all any) {
 	golden.File(t, path, ids.ReplaceAll(text.Bytes(), []byte("<id>")))
 }
 
-// A front in another language gets the messages of testdata/answers.json.
+// A front in another language receives the messages in testdata/answers.json.
 func TestAnswersOnTheWire(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		serve(t, uri, application())
@@ -83,8 +83,8 @@ func TestAnswersOnTheWire(t *testing.T) {
 	})
 }
 
-// A backend in another language gets the messages of testdata/front.json: the request, and its body
-// in parts when it asks for them. Its answer comes to the client.
+// A backend in another language receives the messages in testdata/front.json: the request, and its
+// body in parts once it asks for them. Its answer reaches the client.
 func TestBackendOnTheWire(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ch := brokertest.Channel(t, uri)
@@ -130,7 +130,7 @@ func TestBackendOnTheWire(t *testing.T) {
 			part := hosttest.Receive(t, "a part", own)
 			body += len(part.Body)
 			if _, last = part.Headers["gomeko.count"]; last {
-				part.Headers["gomeko.seq"] = int64(0) // the client decides how large the parts are
+				part.Headers["gomeko.seq"] = int64(0) // the client determines the size of the parts
 				all = append(all, see(t, part))
 			}
 		}
@@ -149,8 +149,8 @@ func TestBackendOnTheWire(t *testing.T) {
 	})
 }
 
-// Parts of an answer that are missing, twice, of another run, or do not add up are not taken for a
-// whole answer.
+// Parts of an answer that are missing, duplicated, from another run, or do not add up are not taken
+// for a complete answer.
 func TestBrokenAnswers(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	ch := brokertest.Channel(t, uri)
@@ -170,7 +170,7 @@ func TestBrokenAnswers(t *testing.T) {
 		return h
 	}
 	head, end := amqp.Table{"status": int64(200)}, amqp.Table{"gomeko.count": int64(2)}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // with them it would try again
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // with keep-alives it would try again
 	for name, parts := range map[string][]amqp.Table{
 		"a part is missing":   {part(0, head), part(2, end)},
 		"a part comes twice":  {part(0, head), part(0, nil)},

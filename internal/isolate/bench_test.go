@@ -4,7 +4,7 @@ package isolate_test
 
 import "testing"
 
-// What a call costs in the process of its service, and in a child.
+// BenchmarkCall compares the cost of a call in the service's process with that in a child.
 func BenchmarkCall(b *testing.B) {
 	l := start(b)
 	for _, row := range []string{"Direct", "Echo"} {

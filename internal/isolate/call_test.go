@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// An allocation without an end is ended by the limit of the row's memory.
+// The memory limit of the row ends a method that keeps allocating.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -34,7 +34,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// A method sees of its call what it sees in the process of its service.
+// A method in a child sees the same values of its call as in the service's process.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -61,7 +61,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// Arguments are matched and decoded in the child, with the errors of any other call.
+// Arguments are matched and decoded in the child, with the same errors as for any other call.
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -83,7 +83,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// Errors of a method are the same for those who handle them.
+// Errors of a method look the same to their receivers.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -122,7 +122,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// What a method prints is logged, and does not disturb its result. Its log lines have the call.
+// What a method prints is logged, and does not affect its result. Its log lines name the call.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -142,7 +142,7 @@ func TestOutput(t *testing.T) {
 	l.log.Wait(t, 1, "output of an isolated process", "line=\"panic: not really\"")
 }
 
-// What a method says of its call reaches the entrypoint.
+// Notes of a method reach the entrypoint.
 func TestNote(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -155,7 +155,7 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// Many calls at once each get their own result.
+// Many concurrent calls each get their own result.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	l := start(t)

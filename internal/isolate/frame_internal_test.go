@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The tests are in the package: what a child sends is read before anything else knows of it.
+// These tests are in the package because frames from a child are read before anything else is known
+// about it.
 
 const testLimit = 1 << 20
 

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Gate has a method that only some may run, in a process of its own.
+// Gate has an isolated method that only some callers may run.
 type Gate struct {
 	_ service.Name `service:"gate"`
 
@@ -29,7 +29,7 @@ func (*Gate) Enter(ctx context.Context) (string, error) {
 
 var errStranger = errors.New("who are you?")
 
-// guard lets in who says the name, and knows in a child that its parent has asked already.
+// guard admits callers who know the name. In a child, it relies on the parent's decision.
 var guard = service.Configure(service.Guard(func(ctx context.Context, _ *service.Row, req *service.Request) (context.Context, error) {
 	if req.Admitted() {
 		return context.WithValue(ctx, visitor{}, req.Grant+", admitted"), nil
@@ -40,7 +40,7 @@ var guard = service.Configure(service.Guard(func(ctx context.Context, _ *service
 	return ctx, nil
 }))
 
-// TestGuardOfChild has a method in another process know what its guard knows.
+// TestGuardOfChild checks that a method in a child gets what its guard knows.
 func TestGuardOfChild(t *testing.T) {
 	l := start(t)
 	if got, err := l.rows["Enter"].Run(t.Context(), service.Request{Grant: "ann"}); err != nil || fmt.Sprintf("%s", got) != `"ann, admitted"` {

@@ -20,11 +20,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// soon is within what time a call is answered whose method hangs: its row has 300 ms.
+// soon is the time within which a call whose method hangs must be answered: its row has a timeout
+// of 300 ms.
 const soon = 10 * time.Second
 
-// A method that hangs is ended, its caller has a timeout, and other calls go on. The log has the
-// stack of the method.
+// A method that hangs is ended. Its caller gets a timeout, other calls continue, and the log
+// contains the method's stack.
 func TestHungMethod(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -53,14 +54,14 @@ func TestHungMethod(t *testing.T) {
 	if lines := l.log.Lines("isolated process", "Polite"); len(lines) > 0 {
 		t.Errorf("a process was ended whose method obeys its context: %s", lines)
 	}
-	for _, row := range []string{"Loop", "Deadlock"} { // the pools have refilled
+	for _, row := range []string{"Loop", "Deadlock"} { // the pools have been refilled
 		if _, err := press[any](t.Context(), l, row); !errors.Is(err, service.ErrTimeout) {
 			t.Errorf("%s, again: got %v, want a timeout", row, err)
 		}
 	}
 }
 
-// A process that is stopped by a signal does not answer, and is killed all the same.
+// A process that a signal has stopped does not answer, but is killed all the same.
 func TestFrozenProcess(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -70,8 +71,7 @@ func TestFrozenProcess(t *testing.T) {
 	ended(t, number(l.log.Wait(t, 1, "isolated process killed")[0], `pid=(\d+)`))
 }
 
-// echo calls a method in a process of its own until the function that it returns is called, which
-// returns how many calls there were.
+// echo calls an isolated method repeatedly until stop is called, which returns the number of calls.
 func (l *lab) echo(t *testing.T) (stop func() int) {
 	t.Helper()
 	done, n := make(chan struct{}), 0
@@ -102,8 +102,8 @@ func ended(t *testing.T, pid int) {
 	hosttest.Eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool { return gone(pid) })
 }
 
-// gone reports whether a process has ended. An orphan may still be a zombie, if the first process
-// of the system does not wait for it.
+// gone reports whether a process has ended. An orphan may still be a zombie if the init process
+// does not wait for it.
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -123,8 +123,8 @@ func number(text, pattern string) int {
 	return n
 }
 
-// A process that crashes, exits or is killed fails its call, with an error that says why. The next
-// call has another process.
+// If a process crashes, exits or is killed, its call fails with an error that says why. The next
+// call runs in another process.
 func TestProcessEnds(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -161,7 +161,7 @@ func TestProcessEnds(t *testing.T) {
 	l.log.Wait(t, 1, "isolated process ended", "concurrent map", "stack=")
 }
 
-// A process that is killed from outside fails its call.
+// If a process is killed from outside, its call fails.
 func TestKilledFromOutside(t *testing.T) {
 	t.Parallel()
 	l := start(t)
@@ -181,7 +181,7 @@ func TestKilledFromOutside(t *testing.T) {
 	ended(t, number(line, `sleeper (\d+)`))
 }
 
-// What a method has started is killed with its process.
+// Processes that a method has started are killed with its process.
 func TestGroupEnds(t *testing.T) {
 	t.Parallel()
 	l := start(t)

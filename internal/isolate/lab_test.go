@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Lab has methods that go wrong in each way.
+// Lab has methods that fail in all ways.
 type Lab struct {
 	_ service.Name `service:"lab"`
 
@@ -103,7 +103,7 @@ func (l *Lab) Break(_ context.Context, how string) (int, error) {
 		}
 		select {}
 	case "stack":
-		debug.SetMaxStack(16 << 20) // so that it does not take long
+		debug.SetMaxStack(16 << 20) // makes the overflow quick
 		return overflow(1), nil
 	case "address":
 		p := (*int)(unsafe.Add(nil, 0xdead0000))
@@ -163,7 +163,7 @@ func (*Lab) Spawn(context.Context) error {
 	select {}
 }
 
-// Answer is what a method sees of its call.
+// Answer contains what a method sees of its call.
 type Answer struct {
 	ID, Instance, Tenant string
 	Number               int

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The children of these tests are this test binary, too.
+// The children of these tests run this test binary, too.
 func TestMain(m *testing.M) {
 	child, err := isolate.Join()
 	switch {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// beChild is what package runner does in a child.
+// beChild does what package runner does in a child.
 func beChild(child *isolate.Child) int {
 	if text := os.Getenv("ISOLATE_FAILS"); text != "" {
 		child.Fail(errors.New(text))
@@ -61,7 +61,7 @@ func beChild(child *isolate.Child) int {
 // Button is an entrypoint that tests press.
 type Button struct{}
 
-// rows are the rows of type Button of a container, by name.
+// rows contains a container's rows of type Button, by name.
 type rows map[string]*service.Row
 
 func (Button) Isolatable() bool { return true }
@@ -80,14 +80,14 @@ type idle struct{ _ byte }
 func (*idle) Start(context.Context) error { return nil }
 func (*idle) Stop(context.Context) error  { return nil }
 
-// A lab has the services of a test in this process, and their children.
+// A lab runs the services of a test in this process, and their children.
 type lab struct {
 	*service.Container
 	rows rows
 	log  *hosttest.Log
 }
 
-// start starts the lab. Its children are ended when the test ends.
+// start starts the lab, and ends its children when the test ends.
 func start(t testing.TB) *lab {
 	t.Helper()
 	l := &lab{rows: rows{}, log: new(hosttest.Log)}

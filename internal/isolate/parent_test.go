@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// beParent is a program that hosts the lab until it is killed, and prints where it is.
+// beParent is a program that hosts the lab until it is killed, and prints where to reach it.
 func beParent() {
 	step := os.Getenv("ISOLATE_PARENT")
 	l := &lab{rows: rows{}}
@@ -56,7 +56,7 @@ func beParent() {
 	select {}
 }
 
-// When the parent is killed, its children end, whatever they do.
+// When the parent is killed, its children end, whatever they are doing.
 func TestParentKilled(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -101,7 +101,7 @@ func childrenOf(parent int) (pids []int) {
 	return pids
 }
 
-// A child that cannot start is a mistake at the start of the service, in its words.
+// If a child cannot start, the start of the service reports it as a mistake, in the child's words.
 func TestChildCannotStart(t *testing.T) {
 	t.Setenv("ISOLATE_FAILS", "no database")
 	l := &lab{rows: rows{}}
@@ -118,7 +118,8 @@ func TestChildCannotStart(t *testing.T) {
 	}
 }
 
-// A stop waits for calls, and then for the children. What hangs is killed with the container.
+// A stop waits for calls and then for the children. Children that hang are killed with the
+// container.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	l := start(t)

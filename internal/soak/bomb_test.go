@@ -43,7 +43,7 @@ func (*Victim) Rest(_ context.Context, rest []any) (int, error)          { retur
 func (*Victim) Opts(_ context.Context, opts map[string]any) (int, error) { return len(opts), nil }
 func (*Victim) Heard(context.Context, any) error                         { return nil }
 
-// An Item is large in Go and small in JSON.
+// An Item is large in memory and small in JSON.
 type Item struct {
 	A, B, C, D [16]int64
 	Next       *Item
@@ -51,17 +51,17 @@ type Item struct {
 
 func (*Victim) Typed(_ context.Context, items []Item) (int, error) { return len(items), nil }
 
-// memoryLimit is what each process of a victim has.
+// memoryLimit is the memory that each process of a Victim may use.
 const memoryLimit = 512 << 20
 
-// newVictim returns the service of a process that ends when it has more memory.
+// newVictim returns a Victim, in a process that ends when it uses more memory.
 func newVictim() any {
 	limitMemory(memoryLimit)
 	go watchMemory()
 	return new(Victim)
 }
 
-// watchMemory ends the process when Go has more memory from the system than the limit.
+// watchMemory ends the process when Go has obtained more memory from the system than the limit.
 func watchMemory() {
 	all := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for ; ; time.Sleep(time.Millisecond) {
@@ -73,11 +73,11 @@ func watchMemory() {
 	}
 }
 
-// A bomb is a request that is small on the wire. Short tests send the first ones.
+// A bomb is a request that is small on the wire. Short tests only send the first ones.
 type bomb struct{ name, method, contentType, body string }
 
 func bombs() []bomb {
-	const size = 16<<20 - 100 // when it is decompressed
+	const size = 16<<20 - 100 // after decompression
 	fill := func(text string) string { return strings.Repeat(text, size/len(text)) }
 	args := func(args string) string { return `{"args":` + args + `,"kwargs":{}}` }
 	list := func(element string) string { return "[" + strings.TrimSuffix(fill(element+","), ",") + "]" }
@@ -114,9 +114,8 @@ func bombs() []bomb {
 	}
 }
 
-// TestBombs sends requests to two processes that have little memory. The requests would become
-// gigabytes if they were decoded. Both processes live, each sender is answered in time, and so are
-// the calls of others.
+// TestBombs sends requests to two processes that have little memory. Decoded, the requests would
+// take gigabytes. Both processes survive, each sender is answered in time, and so are other calls.
 func TestBombs(t *testing.T) {
 	const limit = 30 * time.Second
 	all, times := bombs()[:8], 1
@@ -159,7 +158,7 @@ func TestBombs(t *testing.T) {
 	})
 }
 
-// isError checks that a reply has an error that can be understood.
+// isError checks that a reply contains an understandable error.
 func isError(t *testing.T, reply amqp.Delivery) {
 	t.Helper()
 	var body struct{ Error *rpc.Error }
@@ -205,7 +204,7 @@ func callBeside(t *testing.T, uri string, calls int) {
 	callers.Wait()
 }
 
-// TestEventBombs is [TestBombs] for messages that nobody answers: they are dropped.
+// TestEventBombs is like [TestBombs], for messages that are not answered: they are dropped.
 func TestEventBombs(t *testing.T) {
 	all := bombs()[:6]
 	if whole() {

@@ -13,8 +13,9 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// drained waits until there are this many queues, all of them empty, without unacknowledged
-// messages. A queue of a process that was killed while it started is deleted within a minute.
+// drained waits until exactly many queues exist, and all of them are empty and have no
+// unacknowledged messages. The queue of a process that was killed during its start is deleted
+// within a minute.
 func drained(t *testing.T, node *brokertest.Node, many int) {
 	t.Helper()
 	for deadline := time.Now().Add(hosttest.Timeout); ; {
@@ -28,18 +29,18 @@ func drained(t *testing.T, node *brokertest.Node, many int) {
 	}
 }
 
-// queues lists the queues with their numbers of ready and of unacknowledged messages.
+// queues lists the queues with the numbers of ready and unacknowledged messages.
 func queues(node *brokertest.Node) string {
 	return node.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "--no-table-headers")
 }
 
-// sockets are connections to the broker that can be cut. The zero value has none.
+// sockets holds connections to the broker that can be cut. The zero value has none.
 type sockets struct {
 	mu    sync.Mutex
 	conns []net.Conn
 }
 
-// Dial is a transport.Config.Dial.
+// Dial can be used as transport.Config.Dial.
 func (s *sockets) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -51,7 +52,7 @@ func (s *sockets) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// cut closes some of the connections so far, or all.
+// cut closes some or all of the connections opened so far.
 func (s *sockets) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

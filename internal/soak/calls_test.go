@@ -36,8 +36,8 @@ func (e *Echo) Fail(context.Context) error { return errFailed }
 
 // TestSoakCalls calls a service in two processes, while connections on both sides are cut,
 // processes are killed, and the broker is stopped and killed. Each call must end in time, with its
-// result or an error that says what happened. Afterwards calls must succeed, and no message of the
-// others may remain.
+// result or an error that says what happened. Afterwards calls must succeed, and no message of
+// earlier calls may be left.
 func TestSoakCalls(t *testing.T) {
 	span, happenings := 4*time.Second, []string{killProcess, cutProcess, cutCallers, stopBroker}
 	if whole() {
@@ -78,7 +78,7 @@ func TestSoakCalls(t *testing.T) {
 		p.wait()
 	}
 	l.recovered(t)
-	drained(t, node, 1+len(l.conns)+len(processes)) // of the service, of replies, of cancellations
+	drained(t, node, 1+len(l.conns)+len(processes)) // for the service, for replies, and for cancellations
 	l.close(t)
 	for _, p := range processes {
 		p.stop()

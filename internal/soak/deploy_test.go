@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A job takes longer than RabbitMQ waits for an acknowledgement. It runs once.
+// A job that takes longer than RabbitMQ's consumer_timeout runs once.
 func TestSoakLongJob(t *testing.T) {
 	limit, long := 3*time.Second, 7*time.Second
 	if whole() {
@@ -47,8 +47,8 @@ func TestSoakLongJob(t *testing.T) {
 	p.stop()
 }
 
-// hold consumes a message and does not acknowledge it. It returns how the broker closes the
-// channel.
+// hold consumes a message without acknowledging it. The returned channel receives the error with
+// which the broker closes the AMQP channel.
 func hold(t *testing.T, uri string) <-chan *amqp.Error {
 	t.Helper()
 	ch := brokertest.Channel(t, uri)
@@ -65,8 +65,8 @@ func hold(t *testing.T, uri string) <-chan *amqp.Error {
 	return ch.NotifyClose(make(chan *amqp.Error, 1))
 }
 
-// A service of an earlier version runs, which has no jobs, when a client of the next version
-// enqueues one. The first process of that version runs it, and the client gets its outcome.
+// While a service of an earlier version without jobs is running, a client of the next version
+// enqueues a job. The first process of that version runs it, and the client gets its outcome.
 func TestRollingDeploy(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const unrouted = "gomeko.jobs.unrouted"

@@ -27,14 +27,14 @@ type Pool struct {
 	}
 }
 
-// A numbered is an event. If its dispatch fails, it is dispatched again as another attempt.
+// A numbered is an event. If its dispatch fails, it is dispatched again with the next attempt.
 type numbered struct {
 	ID      int `json:"id"`
 	Attempt int `json:"attempt"`
 }
 
-// OnNumbered takes some time, so that a process handles many events when it is killed. It reports
-// the event before the acknowledgement.
+// OnNumbered takes some time, so a killed process is handling many events. It reports the event
+// before the acknowledgement.
 func (p *Pool) OnNumbered(ctx context.Context, n numbered) error {
 	select {
 	case <-time.After(rand.N(50 * time.Millisecond)):
@@ -77,17 +77,17 @@ func TestSoakEvents(t *testing.T) {
 	doubles := tally.check(t, s)
 	t.Logf("%d events, processes killed: %d, broker taken away: %d, %.1f s; dispatched again after an error: %d, handled again: %d, not marked as redelivered: %d",
 		many, kills, len(stops), time.Since(begin).Seconds(), s.again(), doubles, tally.unmarked)
-	// A kill repeats at most the events that the process had, a stop of the broker those that both
-	// had.
+	// A kill repeats at most the events that the process held, and a stop of the broker those that
+	// both processes held.
 	if limit := prefetch * (kills + len(pool)*len(stops)); doubles > limit {
 		t.Errorf("got %d events handled more than once, want at most %d", doubles, limit)
 	}
 }
 
-// prefetch is how many events a process has at once: the default of max_workers.
+// prefetch is how many events a process holds at once: the default of max_workers.
 const prefetch = 100
 
-// reach waits until this many events are handled.
+// reach waits until this many events have been handled.
 func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
 	t.Helper()
 	select {
@@ -97,7 +97,7 @@ func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
 	}
 }
 
-// A source dispatches events concurrently, and repeats each until it is confirmed.
+// A source dispatches events concurrently, and repeats each event until it is confirmed.
 type source struct {
 	sent []int // how often each was dispatched
 	wg   sync.WaitGroup
@@ -122,10 +122,10 @@ func newSource(t *testing.T, uri string, many int, tally *tally) *source {
 	return s
 }
 
-// wait waits until all events are confirmed.
+// wait waits until all events have been confirmed.
 func (s *source) wait() { s.wg.Wait() }
 
-// again returns how many dispatches failed. The last of each event did not.
+// again returns the number of failed dispatches: all but the last one of each event.
 func (s *source) again() (n int) {
 	for _, sent := range s.sent {
 		n += sent - 1

@@ -8,19 +8,19 @@ import (
 	"sync/atomic"
 )
 
-// fuseVariable says at which step a process ends itself with SIGKILL, and how often it takes that
-// step before: "published 100".
+// fuseVariable contains the step at which a process kills itself with SIGKILL, and how often it
+// takes that step before: "published 100".
 const fuseVariable = "GOMEKO_SOAK_FUSE"
 
-// The steps at which a process ends: it has written a publishing, has read the confirm of one, or
-// has written an acknowledgement. Of each, the broker or the process may know nothing more.
+// Steps at which a process ends: it has written a publishing, read a confirm, or written an
+// acknowledgement. Either side may not know yet that it has happened.
 const (
 	published    = "published"
 	confirmed    = "confirmed"
 	acknowledged = "acknowledged"
 )
 
-// steps are the methods of AMQP's class basic that are watched, and whether the process sends them.
+// steps are the watched methods of AMQP's class basic, and whether the process sends them.
 var steps = map[string]struct {
 	method uint16
 	sent   bool
@@ -38,7 +38,7 @@ type fuse struct {
 	left   atomic.Int64
 }
 
-// newFuse returns a fuse for what the variable says, or nil if that is "".
+// newFuse returns a fuse for the value of the variable, or nil if that is "".
 func newFuse(text string, dial func(ctx context.Context, addr string) (net.Conn, error)) *fuse {
 	var step string
 	var left int64
@@ -50,7 +50,7 @@ func newFuse(text string, dial func(ctx context.Context, addr string) (net.Conn,
 	return f
 }
 
-// Dial is a transport.Config.Dial.
+// Dial can be used as transport.Config.Dial.
 func (f *fuse) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := f.dial(ctx, addr)
 	if err != nil {
@@ -65,7 +65,7 @@ func (f *fuse) burn(method uint16, sent bool) {
 		if err := endProcess(); err != nil {
 			panic(err)
 		}
-		select {} // the signal is on its way
+		select {} // wait for the signal
 	}
 }
 
@@ -76,14 +76,14 @@ type fused struct {
 	sent, received scanner
 }
 
-// Write counts what it has written.
+// Write writes and counts the frames.
 func (c *fused) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.sent.scan(p[:n], func(method uint16) { c.fuse.burn(method, true) })
 	return n, err
 }
 
-// Read counts what it has read.
+// Read reads and counts the frames.
 func (c *fused) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.received.scan(p[:n], func(method uint16) { c.fuse.burn(method, false) })
@@ -92,8 +92,8 @@ func (c *fused) Read(p []byte) (int, error) {
 
 // A scanner finds the methods of class basic in one direction of a connection.
 type scanner struct {
-	skip int    // so many bytes are of no interest
-	head []byte // of a frame, as far as it has come
+	skip int    // bytes to skip
+	head []byte // the part of a frame's head that has arrived
 }
 
 func (s *scanner) scan(p []byte, found func(method uint16)) {

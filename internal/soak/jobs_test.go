@@ -20,8 +20,8 @@ import (
 )
 
 // Several processes run jobs, and one of them is killed each second. The broker and the database
-// are stopped and killed, and the queue is purged. Each job must succeed, and each that has done
-// its work twice must have lost a worker between the work and the record of it.
+// are stopped and killed, and the queue is purged. Each job must succeed. If a job has done its
+// work twice, a worker must have died between the work and the record of it.
 func TestSoakJobs(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		parallel(t)
@@ -46,21 +46,21 @@ func TestSoakJobs(t *testing.T) {
 	})
 }
 
-// parallel lets short tests share the time. The long ones would share the processor.
+// parallel runs short tests in parallel. Long ones would compete for the processor.
 func parallel(t *testing.T) {
 	if !whole() {
 		t.Parallel()
 	}
 }
 
-// A server can be taken away.
+// A server can be stopped, killed and started again.
 type server interface {
 	Stop()
 	Kill()
 	Start()
 }
 
-// An embedded broker forgets all queues when it ends.
+// An embedded is an embedded broker. It loses all queues when it ends.
 type embedded struct {
 	t    *testing.T
 	addr string
@@ -81,15 +81,15 @@ func (e *embedded) Stop() {
 	hosttest.Close(e.t, e.Close)
 }
 
-// Kill does as Stop: it keeps nothing either.
+// Kill is the same as Stop, which does not keep anything either.
 func (e *embedded) Kill() { e.Stop() }
 
-// A site is where jobs run.
+// A site is an environment in which jobs run.
 type site struct {
 	uri      string
 	broker   server
 	durable  bool   // the broker keeps messages
-	database server // nil if it is a file
+	database server // nil if the database is a file
 	store    *store.Store
 	url      string
 }
@@ -117,7 +117,7 @@ func soakJobs(t *testing.T, at *site) {
 	l := newLabors(many)
 	pool := make([]*process, processes)
 	pool[0] = laborer(t, at.uri, "5s -1 "+at.url, l.tell)
-	pool[0].wait() // the queue exists
+	pool[0].wait() // until the queue exists
 	pool[0].stop()
 	began := make(chan struct{})
 	var sending sync.WaitGroup
@@ -142,7 +142,7 @@ func soakJobs(t *testing.T, at *site) {
 		many, took.Seconds(), kills, len(what), l.purged, l.again.Load(), deaths, len(l.lost()), doubles, l.hookedTwice())
 }
 
-// count returns how many jobs have succeeded.
+// count returns the number of jobs that have succeeded.
 func count(t *testing.T, s *store.Store) (n int64) {
 	all, err := s.Counts(t.Context())
 	if err != nil {
@@ -156,15 +156,15 @@ func count(t *testing.T, s *store.Store) (n int64) {
 	return n
 }
 
-// Labors count what jobs have reported.
+// labors counts what jobs have reported.
 type labors struct {
 	many   int
-	done   chan struct{} // closed when each has worked, and its hook has run
-	again  atomic.Int64  // jobs that were enqueued once more, after an error
-	purged int           // messages
+	done   chan struct{} // closed when each job has worked and its hook has run
+	again  atomic.Int64  // number of jobs that were enqueued again after an error
+	purged int           // number of messages
 
 	mu     sync.Mutex
-	worked map[int][]int // the attempts that have done the work, by the job
+	worked map[int][]int // the attempts that have done the work, by job
 	hooked map[int]int
 	wrong  []string
 }
@@ -173,7 +173,7 @@ func newLabors(many int) *labors {
 	return &labors{many: many, done: make(chan struct{}), worked: map[int][]int{}, hooked: map[int]int{}}
 }
 
-// tell receives a line of a process.
+// tell handles a line from a process.
 func (l *labors) tell(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,7 +198,7 @@ func (l *labors) attempts(id int) int {
 	return len(l.worked[id])
 }
 
-// progress returns how many jobs have worked.
+// progress returns the number of jobs that have worked.
 func (l *labors) progress() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -223,7 +223,7 @@ func (l *labors) lost() (ids []int) {
 	return ids
 }
 
-// hookedTwice returns how many times a hook has run that had run before.
+// hookedTwice returns how many times a hook has run again.
 func (l *labors) hookedTwice() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,8 +233,8 @@ func (l *labors) hookedTwice() (n int) {
 	return n
 }
 
-// send enqueues the jobs. The first quarter is in the queue when that is purged, and began is
-// closed then. The second half, it publishes as messages without rows, if the broker keeps them.
+// send enqueues the jobs. The first quarter is in the queue when the queue is purged; began is
+// closed then. If the broker keeps messages, the second half is published as messages without rows.
 func (l *labors) send(t *testing.T, at *site, millis int, began chan<- struct{}) {
 	start := sync.OnceFunc(func() { close(began) })
 	defer start()
@@ -273,7 +273,7 @@ func (l *labors) send(t *testing.T, at *site, millis int, began chan<- struct{})
 	})
 }
 
-// each calls f for each id of a range until it returns no error, several at a time.
+// each calls f for each id in a range until it returns no error, several at a time.
 func (l *labors) each(t *testing.T, from, to int, f func(id int) error) {
 	var next atomic.Int64
 	next.Store(int64(from))
@@ -297,9 +297,9 @@ func (l *labors) each(t *testing.T, from, to int, f func(id int) error) {
 	wg.Wait()
 }
 
-// disturb kills a process each second, until there were so many kills, all is done, or nothing has
-// been for too long. When as many jobs have worked as the plan says, it also takes servers away. It
-// returns how many processes it has killed.
+// disturb kills a process each second until there were most kills, all jobs are done, or nothing
+// has happened for too long. When the number of jobs that have worked reaches a step of the plan,
+// it also stops or kills servers. It returns the number of processes it has killed.
 func (l *labors) disturb(at *site, pool []*process, chance *rand.Rand, plan []happening, most int) (kills int) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -341,8 +341,8 @@ func (l *labors) disturb(at *site, pool []*process, chance *rand.Rand, plan []ha
 	}
 }
 
-// check compares what the jobs have reported with their rows. It returns how many workers died with
-// jobs, and how many times a job has worked that had before.
+// check compares the reports of the jobs with their rows. It returns how many workers died with
+// jobs, and how many times a job has worked again.
 func (l *labors) check(t *testing.T, s *store.Store) (deaths, doubles int) {
 	t.Helper()
 	for _, line := range l.wrong {
@@ -359,7 +359,7 @@ func (l *labors) check(t *testing.T, s *store.Store) (deaths, doubles int) {
 		for _, j := range page {
 			before = j.Seq
 			deaths += j.Deaths
-			if j.State != store.Succeeded || j.Hook == store.HookNone { // that a hook has run may be recorded later
+			if j.State != store.Succeeded || j.Hook == store.HookNone { // the end of a hook may be recorded later
 				t.Errorf("job %s is %s and its hook %s, want succeeded with a hook: %+v", j.ID, j.State, j.Hook, j)
 			}
 			id, _ := strconv.Atoi(j.ID)
@@ -373,7 +373,7 @@ func (l *labors) check(t *testing.T, s *store.Store) (deaths, doubles int) {
 	return deaths, doubles
 }
 
-// explain checks that of the attempts that have done a job's work, all but the recorded one have
+// explain checks that all attempts that have done a job's work, except for the recorded one, have
 // lost their worker.
 func explain(t *testing.T, s *store.Store, j store.Job, worked []int) {
 	t.Helper()

@@ -28,7 +28,7 @@ type Mine struct {
 	}
 }
 
-// Dig reports the number of a message. The process does not survive number 0.
+// Dig reports the number of a message. Number 0 kills the process.
 func (m *Mine) Dig(ctx context.Context, number int) error {
 	if number == 0 {
 		return m.Explode(ctx)
@@ -37,12 +37,12 @@ func (m *Mine) Dig(ctx context.Context, number int) error {
 	return err
 }
 
-// Explode ends the process, as if it had run out of memory.
+// Explode ends the process as if it had run out of memory.
 func (m *Mine) Explode(ctx context.Context) error {
 	if err := endProcess(); err != nil {
 		return err
 	}
-	<-ctx.Done() // the signal is on its way
+	<-ctx.Done() // wait for the signal
 	return ctx.Err()
 }
 
@@ -55,9 +55,9 @@ func endProcess() error {
 	return self.Kill()
 }
 
-// A message that ends each process that handles it stands among 1,000 others, on a queue whose
-// consumers hold 100. The others are handled, and it is parked after the third death that its queue
-// of suspects has counted. A request that does so is answered with an error.
+// A message that kills each process that handles it is among 1,000 others, in a queue whose
+// consumers prefetch 100. The others are handled. The message is parked after the third death that
+// its suspect queue has counted. A request of this kind is answered with an error.
 func TestKiller(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const many, at = 1000, 500
@@ -107,8 +107,8 @@ func TestKiller(t *testing.T) {
 			}
 			<-all
 		}()
-		// Each has ended one process from its own queue, which proved nothing, and three from the
-		// suspects.
+		// Each of the two killed one process from its own queue, which proves nothing, and three
+		// from the suspect queue.
 		if n := p.supervise(checked); n != 4+4 {
 			t.Errorf("got %d processes ended, want 8", n)
 		}
@@ -125,8 +125,8 @@ func TestKiller(t *testing.T) {
 	})
 }
 
-// supervise starts the process again when it has ended, until done is closed. It returns how often
-// it did.
+// supervise restarts the process whenever it has ended, until done is closed. It returns the number
+// of restarts.
 func (p *process) supervise(done <-chan struct{}) (deaths int) {
 	p.t.Helper()
 	timeout := time.After(hosttest.Timeout)

@@ -23,7 +23,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Labor is a service of jobs, which report what they do.
+// Labor is a service with jobs that report what they do.
 type Labor struct {
 	_ service.Name `service:"labor"`
 
@@ -35,7 +35,7 @@ type Labor struct {
 	}
 }
 
-// Work works for some time. One job in ten fails at its first attempt.
+// Work takes some time. One job in ten fails at its first attempt.
 func (l *Labor) Work(ctx context.Context, id, millis int) error {
 	select {
 	case <-time.After(time.Duration(millis) * time.Millisecond):
@@ -61,12 +61,12 @@ func (l *Labor) Explode(ctx context.Context) error {
 	if err := endProcess(); err != nil {
 		return err
 	}
-	<-ctx.Done() // the signal is on its way
+	<-ctx.Done() // wait for the signal
 	return ctx.Err()
 }
 
-// Hold returns the number of its attempt. The first one waits for the end of its ctx, and ignores
-// it.
+// Hold returns the number of its attempt. The first attempt waits until its ctx ends, and then
+// continues.
 func (l *Labor) Hold(ctx context.Context) (int, error) {
 	attempt := service.FromContext(ctx).Attempt
 	if _, err := fmt.Println("began", attempt); err != nil {
@@ -86,7 +86,7 @@ func (l *Labor) Hello(context.Context) (string, error) {
 	return "hello", err
 }
 
-// Unemployed is Labor before it had jobs.
+// Unemployed is an earlier version of Labor, without jobs.
 type Unemployed struct {
 	_ service.Name `service:"labor"`
 
@@ -98,14 +98,14 @@ type Unemployed struct {
 // Explode does nothing yet.
 func (u *Unemployed) Explode(context.Context) error { return nil }
 
-// jobsVariable says how a process runs jobs: the lease, the limit of deaths and the store, as in
-// "5s -1 sqlite:FILE".
+// jobsVariable tells a process how to run jobs: the lease, the limit of deaths and the store, for
+// example "5s -1 sqlite:FILE".
 const jobsVariable = "GOMEKO_SOAK_JOBS"
 
-// newLabor returns a module with a Labor.
+// newLabor returns a module with Labor.
 func newLabor() any { return hostOfJobs(new(Labor)) }
 
-// hostOfJobs returns a module with services of jobs, which run as jobsVariable says.
+// hostOfJobs returns a module with services that run jobs according to jobsVariable.
 func hostOfJobs(services ...any) any {
 	words := strings.Fields(os.Getenv(jobsVariable))
 	lease, err := time.ParseDuration(words[0])
@@ -132,7 +132,7 @@ func openStore(ctx context.Context, url string) (*store.Store, error) {
 	return postgres.Open(ctx, url)
 }
 
-// makeStore opens a store without jobs until the test ends. Without a url, it is a new file.
+// makeStore opens an empty store, and closes it when the test ends. If url is "", it is a new file.
 func makeStore(t *testing.T, url string) (s *store.Store, where string) {
 	t.Helper()
 	if url == "" {
@@ -168,7 +168,7 @@ func eachStore(t *testing.T, f func(t *testing.T, s *store.Store, url string)) {
 	})
 }
 
-// newEnqueuer returns an Enqueuer on a connection of its own, until the test ends.
+// newEnqueuer returns an Enqueuer with its own connection, for the duration of the test.
 func newEnqueuer(t *testing.T, uri string, s *store.Store) *jobs.Enqueuer {
 	t.Helper()
 	e, err := jobs.NewEnqueuer(t.Context(), hosttest.Dial(t, transport.Config{URI: uri}), jobs.Config{Store: s})
@@ -179,7 +179,7 @@ func newEnqueuer(t *testing.T, uri string, s *store.Store) *jobs.Enqueuer {
 	return e
 }
 
-// A laborer is a process that hosts Labor.
+// laborer returns a process that hosts Labor.
 func laborer(t *testing.T, uri, how string, tell func(line string)) *process {
 	t.Helper()
 	p := &process{t: t, role: "labor", uri: uri, tell: tell, jobs: how}
@@ -188,7 +188,7 @@ func laborer(t *testing.T, uri, how string, tell func(line string)) *process {
 	return p
 }
 
-// final returns the row of a job when that has ended.
+// final waits until a job has ended, and returns its row.
 func final(t *testing.T, s *store.Store, id string) store.Job {
 	t.Helper()
 	var j store.Job

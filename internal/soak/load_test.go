@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// slack is how late a call may end, because the machine may be busy.
+// slack is how late a call may end on a busy machine.
 const slack = 5 * time.Second
 
 // A load is a number of callers that call continuously.
@@ -31,7 +31,7 @@ type load struct {
 
 	mu       sync.Mutex
 	away     bool      // whether the broker is down
-	back     time.Time // when it was last started again
+	back     time.Time // when it was last restarted
 	outcomes map[string]int
 	latest   time.Duration // the longest time between a call's limit and its end
 	wrong    []string
@@ -44,7 +44,7 @@ func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
 	l.cancel = cancel
 	t.Cleanup(func() {
 		l.wg.Wait()
-		_ = l.hangUp(context.Background()) // a second time if the test succeeds
+		_ = l.hangUp(context.Background()) // the second time if the test succeeds
 	})
 	for range 2 {
 		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri, Dial: l.sockets.Dial})
@@ -70,7 +70,7 @@ func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
 	return l
 }
 
-// call makes a random call and checks its outcome. Its context is not that of the load, because
+// call makes a random call and checks its outcome. It does not use the context of the load, because
 // each call must end without help.
 func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	kind := []string{"hasty", "patient", "slow", "fail", "late", "cancelled"}[chance.IntN(6)]
@@ -111,7 +111,7 @@ func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	case errors.Is(err, context.Canceled):
 		outcome, ok = "cancelled", kind == "cancelled"
 	case errors.Is(err, rpc.ErrTimeout):
-		// If a service is killed or disconnected, another one repeats the call. If the broker is
+		// If a service is killed or disconnected, another one runs the call again. If the broker is
 		// stopped, a reply may be lost.
 		outcome, ok = "timeout", took > limit/2 && (kind != "patient" || l.wasAway(begin))
 	case errors.Is(err, rpc.ErrConnectionLost):
@@ -128,7 +128,7 @@ func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	}
 }
 
-// without runs end, which ends the broker, and starts the broker again.
+// without runs end, which stops or kills the broker, and then starts the broker again.
 func (l *load) without(node *brokertest.Node, end func()) {
 	l.mu.Lock()
 	l.away = true
@@ -140,7 +140,7 @@ func (l *load) without(node *brokertest.Node, end func()) {
 	l.away, l.back = false, time.Now()
 }
 
-// wasAway reports whether the broker was down since a time.
+// wasAway reports whether the broker has been down since the given time.
 func (l *load) wasAway(since time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -174,7 +174,7 @@ func (l *load) recovered(t *testing.T) {
 	}
 }
 
-// close closes the connections, and checks that memory has not grown with the calls.
+// close closes the connections, and checks that memory has not grown with the number of calls.
 func (l *load) close(t *testing.T) {
 	t.Helper()
 	if l.grown = int64(heap()) - int64(l.heap); l.grown > 32<<20 {

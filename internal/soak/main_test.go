@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// roles are the services that a process can host, by role.
+// roles maps roles to the services that a process can host.
 var roles = map[string]func() any{
 	"pool":   func() any { return new(Pool) },
 	"echo":   func() any { return new(Echo) },
@@ -27,7 +27,7 @@ var roles = map[string]func() any{
 	"unemployed": func() any { return new(Unemployed) },
 }
 
-// programs are those without services, by role. They return an exit status.
+// programs maps roles to programs that host no services. They return an exit status.
 var programs = map[string]func() int{
 	"customer": customer,
 	"reader":   readStreams,

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// limitMemory lets this process have no more memory than this: an allocation beyond it ends it.
+// limitMemory limits the memory of this process. An allocation beyond the limit ends it.
 func limitMemory(bytes uint64) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
 		fmt.Fprintln(os.Stderr, "setrlimit:", err)

@@ -2,5 +2,5 @@
 
 package soak_test
 
-// limitMemory does nothing: the race detector needs much memory of its own.
+// limitMemory does nothing, because the race detector needs much memory itself.
 func limitMemory(uint64) {}

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A process is paused until its lease is over, and goes on when another one has done its job. The
-// ctx of its method has ended then, and its outcome is not recorded.
+// A process is paused until its lease expires, and continues when another one has done its job. By
+// then the ctx of its method has ended, and its outcome is not recorded.
 func TestPausedProcess(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store.Store, url string) {
 		uri := brokertest.Embedded(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Pulse has a job each second.
+// Pulse has a job that runs each second.
 type Pulse struct {
 	_ service.Name `service:"pulse"`
 
@@ -28,11 +28,11 @@ func (*Pulse) Beat(_ context.Context, tick timer.Tick) error {
 	return err
 }
 
-// newPulse returns a module with a Pulse.
+// newPulse returns a module with Pulse.
 func newPulse() any { return hostOfJobs(new(Pulse)) }
 
 // TestSoakPeriodic has five processes enqueue and run a job each second, while they are killed. No
-// tick may be left out, and none may have two jobs.
+// tick may be lost, and none may have two jobs.
 func TestSoakPeriodic(t *testing.T) {
 	many, pause := 10, time.Second
 	if whole() {
@@ -67,7 +67,7 @@ func TestSoakPeriodic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, j := range rows[min(len(rows), 3):] { // the latest ones may be on their way
+			for _, j := range rows[min(len(rows), 3):] { // the latest ones may not have ended yet
 				if j.State != store.Succeeded {
 					return false
 				}

@@ -19,15 +19,16 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A process hosts a service: it is this test binary, run again in a role. It is for one goroutine.
+// A process hosts a service. It is this test binary, run again in a role. Its methods must not be
+// called concurrently.
 //
-// It reports by lines on its standard output, each in one write: what was written is in the pipe,
-// and is read even if the process is killed. It stops in order when its standard input is closed.
+// It reports in lines on its standard output, each in one write. What it has written is in the
+// pipe, and is read even if the process is killed. It stops when its standard input is closed.
 type process struct {
 	t         *testing.T
 	role, uri string
 	tell      func(line string) // called with each report, by one goroutine
-	fuse      string            // when the process ends itself: see fuseVariable
+	fuse      string            // the step at which the process kills itself: see fuseVariable
 	jobs      string            // the store of its jobs: see jobsVariable
 
 	*hosttest.Process // nil while none runs
@@ -46,14 +47,14 @@ func start(t *testing.T, role, uri string, tell func(line string)) *process {
 	return p
 }
 
-// start does not wait until the service has started.
+// start starts the process without waiting until the service has started.
 func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri, fuseVariable+"="+p.fuse, jobsVariable+"="+p.jobs)
 	ready := make(chan struct{})
 	cmd.Stdout = hosttest.Lines(func(line string) {
-		if line == readyLine { // it may have reported already: it consumes before it has started
+		if line == readyLine { // there may be earlier reports: the service consumes before it has started
 			close(ready)
 		} else {
 			p.tell(line)
@@ -93,7 +94,7 @@ func (p *process) kill() {
 	p.Process = nil
 }
 
-// stop ends the process in order.
+// stop closes standard input and waits for the end of the process.
 func (p *process) stop() {
 	p.t.Helper()
 	p.stdin.Close()
@@ -111,8 +112,9 @@ func (p *process) cut() {
 	}
 }
 
-// serve runs in the process. It hosts a service until standard input is closed, and returns the
-// exit status. If the broker is away at the start it tries again, as a supervisor does.
+// serve is the main function of the process. It hosts a service until standard input is closed, and
+// returns the exit status. If the broker is unreachable at the start, it tries again, like a
+// supervisor.
 func serve(role func() any) (status int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sockets sockets

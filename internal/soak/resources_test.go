@@ -44,7 +44,7 @@ type (
 	}
 )
 
-// Change fails at the first attempt of one job in ten.
+// Change fails at the first attempt for one job in ten.
 func (p *Products) Change(ctx context.Context, what string, number int) error {
 	if err := timed(ctx, what); err != nil {
 		return err
@@ -60,9 +60,9 @@ func (p *Photos) Change(ctx context.Context, what string, _ int) error { return 
 
 func newShop() any { return hostOfJobs(new(Products), new(Prices), new(Photos)) }
 
-// Jobs of three services change four resources, while the processes that run them are killed. Those
-// of one service are enqueued in Python. No two jobs of a resource run at once, and they end in the
-// order of their rows.
+// Jobs of three services change four resources, while the processes that run them are killed. The
+// jobs of one service are enqueued in Python. No two jobs of a resource run at the same time, and
+// they end in the order of their rows.
 func TestResources(t *testing.T) {
 	many, kills := 60, 3
 	if whole() {
@@ -78,7 +78,7 @@ func TestResources(t *testing.T) {
 			pool[i].start()
 			t.Cleanup(pool[i].kill)
 		}
-		pool[0].wait() // the queues exist
+		pool[0].wait() // until the queues exist
 		var sending sync.WaitGroup
 		sending.Go(func() {
 			cmd := exec.CommandContext(t.Context(), python, "-", uri, fmt.Sprint(many/3))
@@ -132,17 +132,17 @@ with kombu.Connection(sys.argv[1]) as connection:
         )
 `
 
-// A watch notes which processes have worked on what, and when.
+// A watch records which processes worked on what, and when.
 type watch struct {
 	t *testing.T
 
 	mu     sync.Mutex
-	spells map[string]*spell   // by the process, the job and its attempt
-	killed map[int]time.Time   // when each process was, or a moment before
-	refs   map[string][]string // the keys that jobs were returned for
+	spells map[string]*spell   // by process, job and attempt
+	killed map[int]time.Time   // when each process was killed, or a moment before
+	refs   map[string][]string // the keys for which jobs were returned
 }
 
-// A spell is the time during which a job has worked.
+// A spell is the time during which a job worked.
 type spell struct {
 	pid          int
 	what, job    string
@@ -154,7 +154,7 @@ func newWatch(t *testing.T) *watch {
 	return &watch{t: t, spells: map[string]*spell{}, killed: map[int]time.Time{}, refs: map[string][]string{}}
 }
 
-// tell receives a line of a process.
+// tell handles a line from a process.
 func (w *watch) tell(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -187,8 +187,8 @@ func (w *watch) kill(p *process) {
 	p.kill()
 }
 
-// all returns the spells for each what, in their order. One without an end has ended when its
-// process was killed.
+// all returns the spells for each what, in order. A spell without an end ended when its process was
+// killed.
 func (w *watch) all() map[string][]*spell {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -197,7 +197,7 @@ func (w *watch) all() map[string][]*spell {
 		if s.ended.IsZero() {
 			if s.ended = w.killed[s.pid]; s.ended.IsZero() {
 				w.t.Errorf("job %s has begun attempt %d, and not ended it", s.job, s.attempt)
-			} else if s.ended.Before(s.began) { // in the moment between
+			} else if s.ended.Before(s.began) { // in the moment between the two
 				s.ended = s.began
 			}
 		}
@@ -209,7 +209,7 @@ func (w *watch) all() map[string][]*spell {
 	return all
 }
 
-// checkOverlaps checks that nothing was worked on twice at once.
+// checkOverlaps checks that nothing was worked on twice at the same time.
 func (w *watch) checkOverlaps(t *testing.T) {
 	t.Helper()
 	for what, spells := range w.all() {
@@ -221,8 +221,8 @@ func (w *watch) checkOverlaps(t *testing.T) {
 	}
 }
 
-// checkOrder checks that jobs of each resource have done their work in the order of their rows. It
-// returns how many workers have died with jobs.
+// checkOrder checks that the jobs of each resource did their work in the order of their rows. It
+// returns the number of workers that died with jobs.
 func (w *watch) checkOrder(t *testing.T, s *store.Store, many int) (deaths int) {
 	t.Helper()
 	seqs := map[string]int64{}

@@ -32,13 +32,13 @@ type Debtor struct {
 	}
 }
 
-// newDebtor returns a module with a Debtor that does not pause: most of its calls fail.
+// newDebtor returns a module with a Debtor that does not pause, because most of its calls fail.
 func newDebtor() any {
 	return fx.Options(service.Provide(new(Debtor)), service.Configure(messaging.Config{PauseAfter: -1}))
 }
 
-// A debt is paid at its attempt number Failures+1. One with as many failures as the row has
-// attempts is parked.
+// A debt is paid at attempt number Failures+1. If it fails as often as the row has attempts, it is
+// parked.
 type debt struct {
 	ID       int `json:"id"`
 	Failures int `json:"failures"`
@@ -49,13 +49,13 @@ func failuresOf(id int) int { return id % 5 }
 
 const debtAttempts = 4
 
-// lateRetry is how late a message may come that waited while the broker restarted: RabbitMQ
-// dead-letters again what it has no confirm for after dead_letter_worker_publisher_confirm_timeout,
-// 3 minutes by default.
+// lateRetry is how late a message may arrive that was waiting while the broker restarted. RabbitMQ
+// dead-letters a message without a confirm again after
+// dead_letter_worker_publisher_confirm_timeout, which is 3 minutes by default.
 const lateRetry = 2 * time.Second
 
-// stallLimit is how long no message may be settled when all are sent. How long all take is not
-// limited: after the broker was killed, most are handled one by one, as suspects.
+// stallLimit limits the time without a settled message after all have been sent. The total time is
+// not limited: after the broker was killed, most messages are handled one at a time, as suspects.
 const stallLimit = 3 * time.Minute
 
 // Pay reports the debt when it is paid.
@@ -67,10 +67,9 @@ func (d *Debtor) Pay(ctx context.Context, m debt) error {
 	return err
 }
 
-// Two processes handle messages that fail up to four times. One of them is ended with SIGKILL again
-// and again: when it has written a publishing, has read a confirm, or has written an
-// acknowledgement. The broker is stopped and killed. Every message must be paid at least once, or
-// be parked.
+// Two processes handle messages that fail up to four times. One of them is repeatedly ended with
+// SIGKILL: when it has written a publishing, read a confirm, or written an acknowledgement. The
+// broker is stopped and killed. Every message must be paid at least once, or be parked.
 func TestSoakRetries(t *testing.T) {
 	many, rounds, stops := 600, 1, []string{stopBroker}
 	if whole() {
@@ -82,12 +81,12 @@ func TestSoakRetries(t *testing.T) {
 	ledger := newLedger(many)
 	begin := time.Now()
 	steady := start(t, "debtor", node.URI(), ledger.tell)
-	steady.wait() // its queues exist
+	steady.wait() // until its queues exist
 	var sending sync.WaitGroup
 	sending.Go(func() { ledger.send(t, node.URI()) })
 
 	victim := &process{t: t, role: "debtor", uri: node.URI(), tell: ledger.tell}
-	perProcess := many / (2 * rounds * len(steps)) // messages that it settles before its end
+	perProcess := many / (2 * rounds * len(steps)) // messages that it settles before it ends
 	plan := schedule(chance, rounds*len(steps), stops...)
 	for i, step := range slices.Repeat([]string{published, confirmed, acknowledged}, rounds) {
 		for len(plan) > 0 && plan[0].at <= i {
@@ -100,7 +99,7 @@ func TestSoakRetries(t *testing.T) {
 		select {
 		case <-victim.Ended():
 			t.Logf("a process ended when it had %s: %s", step, ledger)
-		case <-ledger.done: // all was handled without it
+		case <-ledger.done: // all messages were handled without it
 			victim.kill()
 		case <-time.After(hosttest.Timeout):
 			t.Fatalf("a process was not ended when it had %s", step)
@@ -127,17 +126,17 @@ func TestSoakRetries(t *testing.T) {
 	}
 }
 
-// A ledger counts what has become of debts.
+// A ledger counts the outcomes of debts.
 type ledger struct {
 	many int
-	done chan struct{} // closed when all are paid or parked
+	done chan struct{} // closed when all debts are paid or parked
 
-	again atomic.Int64 // publishings that were repeated
+	again atomic.Int64 // number of repeated publishings
 
 	mu     sync.Mutex
-	paid   map[int]int // how often each was
+	paid   map[int]int // how often each was paid
 	parked map[int]int
-	killed int // of the parked, those that were suspected
+	killed int // number of parked ones that were suspected
 	open   int
 }
 
@@ -145,7 +144,7 @@ func newLedger(many int) *ledger {
 	return &ledger{many: many, done: make(chan struct{}), paid: map[int]int{}, parked: map[int]int{}, open: many}
 }
 
-// tell receives a line of a process.
+// tell handles a line from a process.
 func (l *ledger) tell(line string) {
 	var id int
 	if _, err := fmt.Sscan(line, &id); err == nil {
@@ -165,7 +164,7 @@ func (l *ledger) settle(where map[int]int, id int) {
 	}
 }
 
-// wait returns when all debts are settled, or none was for stallLimit.
+// wait returns when all debts are settled, or when none was settled for stallLimit.
 func (l *ledger) wait() {
 	last, since := 0, time.Now()
 	for tick := time.Tick(time.Second); time.Since(since) < stallLimit; {
@@ -204,7 +203,7 @@ func (l *ledger) String() string {
 	return fmt.Sprintf("open %d, paid %d, parked %d (suspects %d), doubles %d, published again %d", l.open, len(l.paid), len(l.parked), l.killed, doubles, l.again.Load())
 }
 
-// send publishes the debts, and repeats what the broker has not confirmed.
+// send publishes the debts. It repeats those that the broker has not confirmed.
 func (l *ledger) send(t *testing.T, uri string) {
 	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
 	if err != nil {
@@ -228,7 +227,7 @@ func (l *ledger) send(t *testing.T, uri string) {
 	wg.Wait()
 }
 
-// collect takes what is parked from the dead queue until all debts are settled, or stalled is
+// collect takes parked messages from the dead queue until all debts are settled or stalled is
 // closed.
 func (l *ledger) collect(t *testing.T, uri string, stalled <-chan struct{}) {
 	conn, err := amqp.Dial(uri)

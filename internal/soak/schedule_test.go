@@ -20,7 +20,7 @@ const (
 	killBroker  = "the broker is killed"
 )
 
-// schedule returns the happenings in random order, spread over all steps of the test.
+// schedule returns the happenings in random order, spread over the steps of the test.
 func schedule(chance *rand.Rand, all int, what ...string) []happening {
 	list := make([]happening, len(what))
 	step := all / len(what)
@@ -30,7 +30,7 @@ func schedule(chance *rand.Rand, all int, what ...string) []happening {
 	return list
 }
 
-// happen does what is to happen to the broker, or to one of the processes.
+// happen causes a failure of the broker or of one of the processes.
 func happen(node *brokertest.Node, processes []*process, chance *rand.Rand, what string) {
 	switch what {
 	case killProcess:

@@ -65,7 +65,7 @@ func (*Numbers) Count(_ context.Context, n int) (iter.Seq2[int, error], error) {
 	}, nil
 }
 
-// A stream takes longer than RabbitMQ waits for an acknowledgement: it is whole.
+// A stream that takes longer than RabbitMQ's consumer_timeout is complete.
 func TestSoakLongStream(t *testing.T) {
 	limit, items := time.Second, 30
 	if whole() {
@@ -92,9 +92,10 @@ func TestSoakLongStream(t *testing.T) {
 
 const killReader = "a reader is killed"
 
-// TestSoakStreams reads streams in two processes, of two others that make them, while readers,
-// producers and the broker are killed. Each stream must be whole or end with an error: none may be
-// short or hang. Afterwards streams must be whole again, and nothing of the others may remain.
+// TestSoakStreams has two processes read streams that two others produce, while readers, producers
+// and the broker are killed. Each stream must be complete or end with an error; none may be
+// truncated or hang. Afterwards streams must be complete again, and nothing of the earlier ones may
+// be left.
 func TestSoakStreams(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		b := startBroker(t)
@@ -110,10 +111,10 @@ type mortal interface {
 	Kill()
 	Start()
 
-	queues() string // the names of the queues, and what else the broker knows of them
+	queues() string // the names of the queues, and what else the broker knows about them
 }
 
-// killStreams kills the broker as often as brokers says, and once in a short test.
+// killStreams kills the broker brokers times, or once in a short test.
 func killStreams(t *testing.T, b mortal, brokers int) {
 	total, kills := 1000, 20
 	if !whole() {
@@ -154,7 +155,7 @@ func killStreams(t *testing.T, b mortal, brokers int) {
 		return readers[0].read(total, 1000) == "whole" && readers[1].read(total+1, 1000) == "whole"
 	})
 	all := []*process{readers[0].process, readers[1].process, producers[0], producers[1]}
-	if !whole() { // a producer notices after 15 seconds that its reader was killed
+	if !whole() { // a producer takes 15 seconds to notice that its reader was killed
 		for _, p := range all {
 			p.kill()
 		}
@@ -164,8 +165,8 @@ func killStreams(t *testing.T, b mortal, brokers int) {
 		p.wait()
 		p.stop()
 	}
-	// The queue of a producer that was killed while the broker was away stays for a minute, and the
-	// queues of replies of readers that were killed for five.
+	// The queue of a producer that was killed while the broker was down stays for a minute, and the
+	// reply queues of killed readers stay for five.
 	var queues string
 	if !hosttest.Poll(func() (bool, bool) {
 		queues = b.queues()
@@ -176,7 +177,7 @@ func killStreams(t *testing.T, b mortal, brokers int) {
 	}
 }
 
-// streams are those of a test, and how they have ended.
+// streams are the streams of a test and their outcomes.
 type streams struct {
 	ended chan int
 	wg    sync.WaitGroup
@@ -185,7 +186,7 @@ type streams struct {
 	outcomes map[string]int
 }
 
-// startStreams reads streams of random lengths, eight at once in each reader.
+// startStreams reads streams of random lengths, eight at a time in each reader.
 func startStreams(readers []*reader, total int, chance *rand.Rand) *streams {
 	s := &streams{ended: make(chan int, total), outcomes: map[string]int{}}
 	counts := make([]int, total)
@@ -207,7 +208,7 @@ func startStreams(readers []*reader, total int, chance *rand.Rand) *streams {
 	return s
 }
 
-// check fails the test because of outcomes that may not be.
+// check fails the test if there are unacceptable outcomes.
 func (s *streams) check(t *testing.T) {
 	t.Helper()
 	for outcome, n := range s.outcomes {
@@ -222,13 +223,13 @@ func (s *streams) check(t *testing.T) {
 	}
 }
 
-// A reader is a process that reads streams. It may be killed and started again.
+// A reader is a process that reads streams. It may be killed and restarted.
 type reader struct {
 	*process
 	alive sync.Mutex // held while the process is replaced, and while it is told what to read
 
 	mu      sync.Mutex
-	reading map[int]chan<- string // where the outcomes of streams are sent to
+	reading map[int]chan<- string // receive the outcomes of streams, by number
 }
 
 func startReader(t *testing.T, uri string) *reader {
@@ -238,7 +239,7 @@ func startReader(t *testing.T, uri string) *reader {
 	return r
 }
 
-// read has the process read a stream of count items, and returns how it has ended.
+// read has the process read a stream of count items, and returns the outcome.
 func (r *reader) read(n, count int) (outcome string) {
 	ended := make(chan string, 1)
 	r.alive.Lock()
@@ -258,7 +259,7 @@ func (r *reader) read(n, count int) (outcome string) {
 	}
 }
 
-// tell takes the outcome of a stream.
+// tell handles the outcome of a stream.
 func (r *reader) tell(line string) {
 	number, outcome, _ := strings.Cut(line, " ")
 	n, err := strconv.Atoi(number)
@@ -272,7 +273,7 @@ func (r *reader) tell(line string) {
 	ended <- outcome
 }
 
-// replace kills the process and starts another one.
+// replace kills the process and starts a new one.
 func (r *reader) replace() {
 	r.alive.Lock()
 	defer r.alive.Unlock()
@@ -286,8 +287,8 @@ func (r *reader) replace() {
 	r.start()
 }
 
-// readStreams is the program of a reader. For each line of its standard input, which has the number
-// of a stream and how many items it has, it reads a stream and reports how it has ended.
+// readStreams is the program of a reader. Each line of its standard input contains the number of a
+// stream and its number of items. It reads the stream and reports the outcome.
 func readStreams() (status int) {
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -310,7 +311,7 @@ func readStreams() (status int) {
 	return 0
 }
 
-// readStream reads a stream of count items, and returns how it has ended.
+// readStream reads a stream of count items and returns the outcome.
 func readStream(ctx context.Context, numbers rpc.Client, count int) (outcome string) {
 	seen := 0
 	for n, err := range rpc.Stream[int](ctx, numbers, "count", count) {
@@ -333,7 +334,7 @@ func readStream(ctx context.Context, numbers rpc.Client, count int) (outcome str
 	return "whole"
 }
 
-// dialAgain dials until the broker is there. The calls of the caller have ten seconds.
+// dialAgain dials until the broker is available. The caller's calls have a limit of ten seconds.
 func dialAgain(ctx context.Context, uri string, log *slog.Logger) (caller *rpc.Caller, hangUp func() error) {
 	for {
 		conn, err := transport.Dial(ctx, transport.Config{URI: uri, Logger: log})
@@ -352,12 +353,12 @@ func dialAgain(ctx context.Context, uri string, log *slog.Logger) (caller *rpc.C
 	}
 }
 
-// rabbitMQ is a RabbitMQ as a mortal.
+// rabbitMQ is a mortal that runs RabbitMQ.
 type rabbitMQ struct{ *brokertest.Node }
 
 func (r rabbitMQ) queues() string { return queues(r.Node) }
 
-// An embeddedBroker is an embedded broker in a process of its own, on an address that stays.
+// An embeddedBroker is an embedded broker in its own process, at a fixed address.
 type embeddedBroker struct {
 	t *testing.T
 	*process

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A job that ends each process that runs it stands among others. It fails as a suspect when it
-// has ended three. The others, many of which run beside it each time, are done.
+// A job that kills each process that runs it is among others. It fails as a suspect after it has
+// killed three processes. The others, many of which are running at the same time, are completed.
 func TestJobKiller(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store.Store, url string) {
 		const many = 60

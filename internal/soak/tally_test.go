@@ -9,14 +9,14 @@ import (
 
 // A tally counts the events that the processes of a pool have reported.
 type tally struct {
-	room chan struct{} // has a token for each event that is dispatched and not handled
+	room chan struct{} // holds a token for each event that is dispatched and not yet handled
 
 	mu       sync.Mutex
 	times    map[numbered]int // how often each was handled
-	ids      map[int]bool     // handled in any attempt
-	unmarked int              // handled again without Redelivered
+	ids      map[int]bool     // events handled in any attempt
+	unmarked int              // number of events handled again without Redelivered
 	goal     int
-	reached  chan struct{} // closed when goal ids are handled
+	reached  chan struct{} // closed when goal ids have been handled
 	wrong    []string      // lines that cannot be parsed
 }
 
@@ -24,7 +24,7 @@ func newTally() *tally {
 	return &tally{room: make(chan struct{}, 1000), times: map[numbered]int{}, ids: map[int]bool{}}
 }
 
-// await waits for room to dispatch another event. It returns false if ctx ends first.
+// await waits until there is room to dispatch another event. It returns false if ctx ends first.
 func (y *tally) await(ctx context.Context) bool {
 	select {
 	case y.room <- struct{}{}:
@@ -34,7 +34,7 @@ func (y *tally) await(ctx context.Context) bool {
 	}
 }
 
-// tell receives a line of a process.
+// tell handles a line from a process.
 func (y *tally) tell(line string) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -57,8 +57,8 @@ func (y *tally) tell(line string) {
 	}
 }
 
-// reach returns a channel that is closed when this many events are handled. The previous channel
-// must have been closed.
+// reach returns a channel that is closed when this many events have been handled. The previous
+// channel must have been closed.
 func (y *tally) reach(many int) <-chan struct{} {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -69,7 +69,7 @@ func (y *tally) reach(many int) <-chan struct{} {
 	return y.reached
 }
 
-// handled returns how many events are handled.
+// handled returns the number of events that have been handled.
 func (y *tally) handled() int {
 	y.mu.Lock()
 	defer y.mu.Unlock()

@@ -29,17 +29,17 @@ func (*Clock) Strike(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A tower has the ticks that the processes have reported.
+// A tower collects the ticks that the processes have reported.
 type tower struct {
 	mu    sync.Mutex
-	ticks map[int64]int // how often each was called
+	ticks map[int64]int // how often each tick was called
 	more  chan struct{} // receives when ticks has changed
 }
 
 func (w *tower) tell(line string) {
 	second, err := strconv.ParseInt(line, 10, 64)
 	if err != nil {
-		panic(err) // of this test's own making
+		panic(err) // of this test itself
 	}
 	w.mu.Lock()
 	w.ticks[second]++
@@ -50,7 +50,7 @@ func (w *tower) tell(line string) {
 	}
 }
 
-// count returns how many ticks there are.
+// count returns the number of ticks.
 func (w *tower) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,8 +73,7 @@ func (w *tower) reach(t *testing.T, many int) {
 	}
 }
 
-// check reports ticks that were left out, and returns how many calls were not the first of their
-// tick.
+// check reports lost ticks, and returns the number of repeated calls.
 func (w *tower) check(t *testing.T) (doubles int) {
 	t.Helper()
 	w.mu.Lock()
@@ -94,7 +93,7 @@ func (w *tower) check(t *testing.T) (doubles int) {
 }
 
 // TestSoakTimer has three processes share a timer that ticks each second, while they are killed,
-// and the broker is stopped and killed. No tick may be left out.
+// and the broker is stopped and killed. No tick may be lost.
 func TestSoakTimer(t *testing.T) {
 	many, kills, stops := 12, 5, []string{stopBroker}
 	if whole() {
@@ -123,7 +122,8 @@ func TestSoakTimer(t *testing.T) {
 	}
 	doubles := w.check(t)
 	t.Logf("%d ticks, processes killed: %d, broker taken away: %d; ticks called again: %d", len(w.ticks), kills, len(stops), doubles)
-	// A kill repeats at most the tick that the process had. So does a loss of the broker.
+	// A kill repeats at most the tick that the process was handling, and so does a loss of the
+	// broker.
 	if limit := kills + len(stops); doubles > limit {
 		t.Errorf("got %d ticks called again, want at most %d", doubles, limit)
 	}

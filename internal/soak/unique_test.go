@@ -33,7 +33,7 @@ func (m *Mirror) Refresh(ctx context.Context, page, _ int) error {
 	return timed(ctx, strconv.Itoa(page))
 }
 
-// timed reports when the job of ctx works on something, and until when.
+// timed reports that the job of ctx works on something, and until when.
 func timed(ctx context.Context, what string) error {
 	c := service.FromContext(ctx)
 	began := time.Now()
@@ -51,8 +51,8 @@ func timed(ctx context.Context, what string) error {
 
 func newMirror() any { return hostOfJobs(new(Mirror)) }
 
-// The jobs of few unique keys are enqueued by many processes, each of which names the arguments in
-// another way. At no time are there two jobs of a key, and no two run at once.
+// Many processes enqueue jobs for a few unique keys, each writing the arguments in a different way.
+// There are never two unfinished jobs of a key, and no two run at the same time.
 func TestUniqueJobs(t *testing.T) {
 	many, keys, processes := 400, 20, 4
 	if whole() {
@@ -101,7 +101,8 @@ func TestUniqueJobs(t *testing.T) {
 	})
 }
 
-// lookForTwo looks for two jobs of a key that have not ended, until ctx ends. It returns how often.
+// lookForTwo repeatedly looks for two unfinished jobs of a key until ctx ends. It returns the
+// number of checks.
 func lookForTwo(ctx context.Context, t *testing.T, s *store.Store) (looks int) {
 	for {
 		found, err := s.List(ctx, store.Filter{States: []store.State{store.Scheduled, store.Queued, store.Running}, Limit: 1000})
@@ -120,14 +121,14 @@ func lookForTwo(ctx context.Context, t *testing.T, s *store.Store) (looks int) {
 			}
 			held[j.UniqueKey] = j.ID
 		}
-		select { // each look reads all jobs that wait
+		select { // each check reads all waiting jobs
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 		}
 	}
 }
 
-// customer is a program that enqueues jobs of Mirror. It returns its exit status.
+// customer is a program that enqueues jobs of Mirror. It returns the exit status.
 func customer() int {
 	if err := enqueueMirrors(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -139,7 +140,7 @@ func customer() int {
 func enqueueMirrors() error {
 	ctx := context.Background()
 	words := strings.Fields(os.Getenv(jobsVariable))
-	var numbers [3]int // how many, of how many keys, and the number of the process
+	var numbers [3]int // number of jobs, number of keys, and the number of the process
 	for i := range numbers {
 		var err error
 		if numbers[i], err = strconv.Atoi(words[3+i]); err != nil {
@@ -166,7 +167,7 @@ func enqueueMirrors() error {
 		key := (i*7 + numbers[2]) % numbers[1]
 		args := [][]any{{key}, {float64(key)}, {key, 1}, {kwargs{"page": key}}}[i%4]
 		ref, err := client.Enqueue(ctx, "refresh", args...)
-		for tries := 1; err != nil && tries < 10; tries++ { // so many processes may keep SQLite busy for long
+		for tries := 1; err != nil && tries < 10; tries++ { // with so many processes SQLite may be busy for long
 			ref, err = client.Enqueue(ctx, "refresh", args...)
 		}
 		if err != nil {
@@ -179,7 +180,7 @@ func enqueueMirrors() error {
 	if _, err := fmt.Println(readyLine); err != nil {
 		return err
 	}
-	_, _ = os.Stdin.Read(make([]byte, 1)) // it is closed when the process may end
+	_, _ = os.Stdin.Read(make([]byte, 1)) // closed when the process may end
 	return nil
 }
 
@@ -194,8 +195,8 @@ func (k kwargs) Members() (names []string, values []any, err error) {
 	return names, values, nil
 }
 
-// checkRefs checks that each job that was returned to whoever enqueued it has its key. It returns
-// how many times one was, and how many jobs there are.
+// checkRefs checks that each job that was returned by an enqueue has the right key. It returns the
+// number of enqueues and the number of jobs.
 func (w *watch) checkRefs(t *testing.T, s *store.Store) (enqueued, distinct int) {
 	t.Helper()
 	w.mu.Lock()
