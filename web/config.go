@@ -193,9 +193,9 @@ type Sockets struct {
 	// 1009. The default is 1 MiB.
 	MaxFrame int `yaml:"socket_max_frame" config:"positive"`
 
-	// Queue limits the bytes that wait to be sent to one socket. A result that does not fit waits,
-	// and so do the socket's further requests. An event that does not fit closes the socket with
-	// 1008. The default is 1 MiB.
+	// Queue limits the bytes that wait to be sent to one socket. If a result does not fit, it
+	// waits, and delays the socket's further requests. If an event does not fit, the socket is
+	// closed with 1008. The default is 1 MiB.
 	Queue int `yaml:"socket_queue" config:"positive"`
 
 	// DropEvents keeps the socket open when an event does not fit into Queue, and drops the oldest

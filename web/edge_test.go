@@ -441,7 +441,7 @@ func (*Wrong) Fields(context.Context, struct {
 	return nil
 }
 
-// Conflict contains no mistake by itself.
+// Conflict contains no mistake on its own.
 type Conflict struct {
 	_ service.Name `service:"conflict"`
 

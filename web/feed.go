@@ -33,8 +33,8 @@ import (
 //	{"events": [{"channel": "news", "event": "told", "data": …}], "next": "…", "reset": null}
 //
 // To continue, it asks again with the query next=…, and gets the events that were sent meanwhile.
-// With wait=0 in the query the response comes at once. For a stream, a browser reconnects by itself
-// and sends the header Last-Event-ID.
+// With wait=0 in the query the response comes at once. For a stream, a browser reconnects
+// automatically and sends the header Last-Event-ID.
 //
 // If events may be missing, because the client or this process was disconnected for longer than
 // events are kept, the client gets a reset: the event reset in a stream, or an object in a

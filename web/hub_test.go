@@ -194,7 +194,7 @@ func TestDropEvents(t *testing.T) {
 	})
 }
 
-// An answer that does not fit waits, and so do further requests. A client that sends but does not
+// An answer that does not fit waits, and delays further requests. A client that sends but does not
 // read therefore takes no memory.
 func TestBackPressure(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func dial(t *testing.T, uri string) *amqp.Channel {
 	return ch
 }
 
-// publish returns when the broker has confirmed the message.
+// publish publishes a message and waits for the broker's confirm.
 func publish(t *testing.T, ch *amqp.Channel, queue string) {
 	t.Helper()
 	sent, err := ch.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent})

@@ -202,7 +202,7 @@ func marshalled(v any) string {
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
 // SameBody compares two bodies: as JSON without ids if they are JSON, otherwise byte by byte. 2 and
-// 2.0 differ, and so do objects with different first keys.
+// 2.0 differ; objects whose first keys differ are different, too.
 func SameBody(got, want []byte) bool {
 	if bytes.Equal(got, want) {
 		return true

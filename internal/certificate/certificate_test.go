@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A changed pair of files is read again. Broken ones leave the certificate as it was, and are
+// Changed files are loaded again. If they are broken, the certificate stays the same, and that is
 // logged once.
 func TestGet(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ type Front struct {
 	Back     rpc.Client `rpc:"back"`
 	Dispatch events.Dispatcher
 
-	handled chan error // the outcome of a call, for each event
+	handled chan error // receives the outcome of a call for each event
 }
 
 func (f *Front) Handle(ctx context.Context, _ string) error {
@@ -43,9 +43,9 @@ func (f *Front) Handle(ctx context.Context, _ string) error {
 func (*Front) Take(context.Context, string) error { return nil }
 func (*Front) Serve(context.Context) error        { return nil }
 
-// TestStartInAlarm has RabbitMQ run low on memory before anything connects: a service with a client
-// and a program that calls start, what is consumed is handled, calls end with the reason by their
-// limit, and the service stops within its grace.
+// TestStartInAlarm makes RabbitMQ run low on memory before anything connects. A service with a
+// client and a program that makes calls start nevertheless. Consumed messages are handled, calls
+// end at their limit with the reason, and the service stops within its grace period.
 func TestStartInAlarm(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t)
@@ -54,7 +54,7 @@ func TestStartInAlarm(t *testing.T) {
 	peer := hosttest.Dial(t, broker)
 	for _, p := range []transport.Publishing{
 		{Exchange: "back.events", Key: "done", Mandatory: true},
-		{Key: "rpc-front", Mandatory: true}, // its reply needs a publishing, which waits
+		{Key: "rpc-front", Mandatory: true}, // the reply must be published, so it waits
 	} {
 		p.ContentType, p.ContentEncoding, p.Body = "application/json", "utf-8", []byte(`"event"`)
 		if err := peer.Publish(t.Context(), p); err != nil {
@@ -96,5 +96,5 @@ func TestStartInAlarm(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the stop took %s, want about 3s", took)
 	}
-	node.Control("set_vm_memory_high_watermark", "0.6") // to close the peer's connection in order
+	node.Control("set_vm_memory_high_watermark", "0.6") // lets the peer close its connection properly
 }

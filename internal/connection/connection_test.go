@@ -69,7 +69,7 @@ type Caller struct {
 	All rpc.Client `rpc:"all"`
 }
 
-// TestConnections counts the connections of processes, by the broker's list and by what they dial.
+// TestConnections counts the connections of processes, in the broker's list and by what they dial.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	all := &All{taken: make(chan string, 10)}
@@ -110,7 +110,7 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// listed returns the names of the connections of the virtual host that the broker lists, sorted.
+// listed returns the sorted names of the connections that the broker lists for the virtual host.
 func listed(t *testing.T, uri, api string) (names []string) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: hosttest.Timeout}
@@ -136,7 +136,7 @@ func listed(t *testing.T, uri, api string) (names []string) {
 	return names
 }
 
-// Worker publishes, for each message that it consumes, until the broker blocks publishers.
+// Worker publishes a message for each one that it consumes, until the broker blocks publishers.
 type Worker struct {
 	_ service.Name `service:"worker"`
 
@@ -163,7 +163,7 @@ func (w *Worker) Work(ctx context.Context, payload string) error {
 	}
 }
 
-// TestAlarm has RabbitMQ run low on memory: it blocks publishing, and acknowledgements still
+// TestAlarm makes RabbitMQ run low on memory. It blocks publishing, but acknowledgements still
 // arrive.
 func TestAlarm(t *testing.T) {
 	t.Parallel()
@@ -182,5 +182,5 @@ func TestAlarm(t *testing.T) {
 	hosttest.Eventually(t, "both are acknowledged", func() bool {
 		return strings.Contains(node.Control("list_queues", "-q", "name", "messages"), "work\t0")
 	})
-	node.Control("set_vm_memory_high_watermark", "0.6") // to close the connection in order
+	node.Control("set_vm_memory_high_watermark", "0.6") // lets the connection be closed properly
 }

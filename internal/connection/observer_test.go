@@ -30,7 +30,7 @@ type Relay struct {
 	All rpc.Client `rpc:"all"`
 }
 
-// Ask calls a method, at once or with Go.
+// Ask calls a method, directly or with Go.
 func (r *Relay) Ask(ctx context.Context, method string, later bool) error {
 	if later {
 		return r.All.Go(ctx, method).Result(ctx, nil)
@@ -40,7 +40,7 @@ func (r *Relay) Ask(ctx context.Context, method string, later bool) error {
 
 type sentKey struct{}
 
-// observed is what observers were told, sorted when it is compared.
+// observed records what observers receive. It is sorted for comparison.
 type observed struct {
 	mu   sync.Mutex
 	told []string
@@ -58,8 +58,8 @@ func (o *observed) all() []string {
 	return slices.Sorted(slices.Values(o.told))
 }
 
-// messages observes what is sent, and marks it with a header that it finds again in the calls that
-// it leads to.
+// messages observes messages that are sent. It marks them with a header, and looks for the header
+// in the resulting calls.
 func (o *observed) messages() service.Observer {
 	return service.Observer{
 		SendBegan: func(ctx context.Context, m service.Message) context.Context {
@@ -82,7 +82,7 @@ func (o *observed) messages() service.Observer {
 	}
 }
 
-// TestMessagesAreObserved observes what services send and what that leads to.
+// TestMessagesAreObserved observes the messages that services send, and the resulting calls.
 func TestMessagesAreObserved(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -118,7 +118,7 @@ func TestMessagesAreObserved(t *testing.T) {
 	})
 }
 
-// TestConnectionsAreObserved loses the connections of a process.
+// TestConnectionsAreObserved cuts the connections of a process.
 func TestConnectionsAreObserved(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -17,7 +17,7 @@ import (
 
 type color string
 
-// broken returns what a value breaks, by pointer.
+// broken returns the constraints that a value breaks, by pointer.
 func broken(t testing.TB, tag string, v any) string {
 	t.Helper()
 	rule, err := constraint.Of(reflect.StructTag(tag), reflect.TypeOf(v))
@@ -66,7 +66,7 @@ func TestRule(t *testing.T) {
 	}
 }
 
-// The rule of a list, a map or a pointer is that of its elements. Faults of a map are sorted.
+// The rule of a list, a map or a pointer applies to its elements. Faults in a map are sorted.
 func TestElements(t *testing.T) {
 	t.Parallel()
 	one, two := 1, 2
@@ -88,7 +88,7 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// TestFormats has good and bad texts of each format.
+// TestFormats checks valid and invalid texts of each format.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	label := strings.Repeat("a", 63)

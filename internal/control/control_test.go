@@ -32,7 +32,7 @@ type Orders struct {
 
 func (*Orders) Get(context.Context) error { return nil }
 
-// answers returns an extension that has its process answer verbs with what it was asked.
+// answers returns an extension that makes its process answer verbs with handle.
 func answers(access control.Access, handle func(context.Context, control.Request) (any, error)) service.Extension {
 	return func(h *service.Host) error {
 		q, err := control.Open(h)
@@ -48,7 +48,7 @@ func answers(access control.Access, handle func(context.Context, control.Request
 	}
 }
 
-// An asker sends requests, and receives what is sent to its queue.
+// An asker sends requests, and receives the messages in its queue.
 type asker struct {
 	t       *testing.T
 	ch      *amqp.Channel
@@ -77,7 +77,7 @@ func (a *asker) ask(key string, p amqp.Publishing) {
 	}
 }
 
-// next returns the next reply, which must be to a request.
+// next returns the next reply, which must belong to a request.
 func (a *asker) next(correlationID string) (answer control.Answer) {
 	a.t.Helper()
 	d := hosttest.Next(a.t, a.replies)
@@ -87,7 +87,7 @@ func (a *asker) next(correlationID string) (answer control.Answer) {
 	return answer
 }
 
-// TestVerbs sends verbs with every key that reaches a process, and with keys that reach none.
+// TestVerbs sends verbs with all keys that reach a process, and with keys that reach none.
 func TestVerbs(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		echo := func(_ context.Context, r control.Request) (any, error) {
@@ -134,7 +134,7 @@ func TestVerbs(t *testing.T) {
 	})
 }
 
-// TestHostileRequests sends requests that are dropped, or that would fill the process.
+// TestHostileRequests sends requests that are dropped, or that would overload the process.
 func TestHostileRequests(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		asked, release := make(chan string, 100), make(chan struct{})
@@ -166,7 +166,7 @@ func TestHostileRequests(t *testing.T) {
 		for range 1000 {
 			a.ask("ping", amqp.Publishing{ReplyTo: a.queue})
 		}
-		a.ask("ping", amqp.Publishing{Body: []byte("the last")}) // they are taken in order
+		a.ask("ping", amqp.Publishing{Body: []byte("the last")}) // requests are taken in order
 		h.Log.Wait(t, 4, "control request dropped")
 		if lines := h.Log.Lines("too many are being answered"); len(lines) != 1 {
 			t.Errorf("got %d lines about the flood, want 1", len(lines))

@@ -25,7 +25,7 @@ func dial(t *testing.T, uri string) *transport.Conn {
 	return c
 }
 
-// limit returns a context that ends a test that hangs.
+// limit returns a context that ends a hanging test.
 func limit(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -91,7 +91,8 @@ func TestNames(t *testing.T) {
 }
 
 // TestWay sends a message the whole way: from its queue through a delay to the retry queue, to the
-// dead queue and back. What would act on it on the way does not, and is there again at its end.
+// dead queue and back. Headers and properties on which a broker would act have no effect on the
+// way, and are restored at its end.
 func TestWay(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -166,7 +167,7 @@ func TestWay(t *testing.T) {
 	})
 }
 
-// A content is what a method may see of a delivery.
+// A content is the part of a delivery that a method can see.
 type content struct {
 	exchange, key, body string
 	transport.Properties
@@ -178,13 +179,13 @@ func contentOf(d *transport.Delivery) content {
 	return c
 }
 
-// TestDeadQueueIsBounded checks that a full dead queue refuses a message, and drops none.
+// TestDeadQueueIsBounded checks that a full dead queue rejects messages and drops none.
 func TestDeadQueueIsBounded(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
 		queues := deadletter.Queues{MaxDead: 1000, Keep: -1}
 		declare(t, c, transport.Topology{Queues: []transport.Queue{queues.Dead("q")}})
-		declare(t, c, transport.Topology{Queues: []transport.Queue{deadletter.Queues{MaxDead: 5}.Dead("q")}}) // not a 406
+		declare(t, c, transport.Topology{Queues: []transport.Queue{deadletter.Queues{MaxDead: 5}.Dead("q")}}) // an existing queue with other arguments is not a 406
 		p := queues.Publishing(&transport.Delivery{Body: make([]byte, 600)}, deadletter.Original{Queue: "q"})
 		if p.Expiration != 0 {
 			t.Errorf("got the expiration %s, want none", p.Expiration)
@@ -203,7 +204,8 @@ func TestDeadQueueIsBounded(t *testing.T) {
 	})
 }
 
-// TestReturnsAreUnlimited looks at a parked message ten times over RabbitMQ 4's default limit.
+// TestReturnsAreUnlimited requeues a parked message ten times more than RabbitMQ 4's default
+// delivery limit allows.
 func TestReturnsAreUnlimited(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -261,7 +263,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// nested returns a list in a list, and so on.
+// nested returns a list in a list, to the given depth.
 func nested(depth int) any {
 	var v any = "x"
 	for range depth {
@@ -270,7 +272,7 @@ func nested(depth int) any {
 	return v
 }
 
-// FuzzHeaders reads headers of any type, and sends on what was read.
+// FuzzHeaders reads headers of any type, and sends the result on.
 func FuzzHeaders(f *testing.F) {
 	f.Add("bills", int64(3), uint8(0), uint8(0))
 	f.Add(strings.Repeat("x", 300), int64(-1), uint8(1), uint8(3))

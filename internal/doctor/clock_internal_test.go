@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A clock may differ by 5 s, besides the time that it took to read it and its resolution.
+// A clock may differ by 5 s, plus its resolution and the time that it took to read it.
 func TestClock(t *testing.T) {
 	began := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	for there, want := range map[time.Duration]string{

@@ -25,19 +25,19 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A fault is something to plant. plant returns what to do afterwards, or nil.
+// A fault is a problem that plant creates. plant returns the cleanup function, or nil.
 type fault struct {
 	name  string
-	want  string // the check that finds it, and nothing else does; the default is name
-	only  string // the broker that can have it; "" is both
+	want  string // the only check that must find it; the default is name
+	only  string // the only broker that can have it; "" means both
 	plant func(s *stage) (mend func())
 }
 
-// faults can be planted on a broker that is healthy otherwise.
+// faults can be planted on an otherwise healthy broker.
 var faults = slices.Concat(unreachable, refused, declared, leftover, policies, told, stores)
 
-// TestExamine plants each fault in a healthy fleet: the doctor finds it and nothing else, and
-// nothing when it is gone.
+// TestExamine plants each fault in a healthy fleet. The doctor finds it and nothing else, and finds
+// nothing once the fault is gone.
 func TestExamine(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, address string) {
 		s := newStage(t, uri, address)
@@ -78,7 +78,7 @@ func TestExamine(t *testing.T) {
 	})
 }
 
-// to replaces the broker's URI by one for another address.
+// to replaces the broker's URI with one that has another address.
 func to(address string) func(*stage) func() {
 	return func(s *stage) func() {
 		s.patient.Broker.URI = "amqp://guest:guest@" + address + "/?connection_timeout=300"
@@ -87,7 +87,7 @@ func to(address string) func(*stage) func() {
 	}
 }
 
-// serve replaces the broker by a server that calls talk with each connection.
+// serve replaces the broker with a server that calls talk for each connection.
 func serve(talk func(net.Conn)) func(*stage) func() {
 	return func(s *stage) func() {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +111,7 @@ func serve(talk func(net.Conn)) func(*stage) func() {
 	}
 }
 
-// unreachable are the ways in which a broker cannot be reached.
+// unreachable lists the ways in which a broker can be unreachable.
 var unreachable = []fault{
 	{name: "broker-name", plant: to("broker.invalid:5672")},
 	{name: "broker-refused", plant: func(s *stage) func() {
@@ -138,7 +138,7 @@ var unreachable = []fault{
 	}},
 }
 
-// as logs in as another user, with these permissions.
+// as logs in as another user with these permissions.
 func as(configure, write, read string) func(*stage) func() {
 	return func(s *stage) func() {
 		u := brokertest.ManagedUser(s.T, s.uri, s.api.base)
@@ -148,8 +148,8 @@ func as(configure, write, read string) func(*stage) func() {
 	}
 }
 
-// refused are what the broker's user may not do. Of the names that the service uses, only bills
-// does not match others.
+// refused lists cases in which the broker refuses the connection or a request. others matches all
+// names that the service uses, except for bills.
 var refused = []fault{
 	{name: "broker-access", plant: func(s *stage) func() {
 		s.patient.Broker.URI = brokertest.ManagedUser(s.T, s.uri, s.api.base).URI("secret")
@@ -167,13 +167,13 @@ var refused = []fault{
 
 const others = "^([^b]|b[^i])"
 
-// planned adds a queue to what the services declare.
+// planned adds a queue to the services' declarations.
 func (s *stage) planned(q transport.Queue) {
 	p := connection.Plan{By: "Pay of payments", Topology: transport.Topology{Queues: []transport.Queue{q}}}
 	s.patient.Plans = append(slices.Clip(s.patient.Plans), p)
 }
 
-// declared are faults in what exists.
+// declared lists faults in existing queues and exchanges.
 var declared = []fault{
 	{name: "a queue with other arguments", want: "mismatch", plant: func(s *stage) func() {
 		s.queue("payments", amqp.Table{"x-message-ttl": int32(1000)})
@@ -206,7 +206,7 @@ var declared = []fault{
 	}},
 }
 
-// leave declares a queue that is deleted afterwards.
+// leave declares a queue, and deletes it afterwards.
 func leave(name string, args amqp.Table) func(*stage) func() {
 	return func(s *stage) func() {
 		s.queue(name, args)
@@ -218,7 +218,7 @@ func leave(name string, args amqp.Table) func(*stage) func() {
 	}
 }
 
-// leftover are queues that nobody uses.
+// leftover lists queues that nobody uses.
 var leftover = []fault{
 	{name: "a reply queue", want: "leftover", plant: leave("rpc.reply-gone-1", nil)},
 	{name: "a delay queue", want: "leftover", plant: leave("gomeko.delay.gone.1000", nil)},
@@ -229,7 +229,7 @@ var leftover = []fault{
 		}
 		return nil
 	}},
-	// RabbitMQ takes 8 s for so many queues.
+	// RabbitMQ takes 8 s for this many queues.
 	{name: "delay-queues", only: "rabbitmq", plant: func(s *stage) func() {
 		s.api.change = func(path string, _ http.Header, body []byte) []byte {
 			if path != "queues/"+s.vhost() {
@@ -256,13 +256,13 @@ var leftover = []fault{
 	}},
 }
 
-// declareSoon declares a queue, and waits for it if it is the last one.
+// declareSoon declares a queue. It only waits for the last one.
 func (s *stage) declareSoon(name string, last bool) error {
 	_, err := s.ch.QueueDeclare(name, false, false, false, !last, nil)
 	return err
 }
 
-// setPolicy sets a policy, of the operator if path says so.
+// setPolicy sets a policy or, depending on path, an operator policy.
 func setPolicy(path, pattern, key string, value any) func(*stage) func() {
 	return func(s *stage) func() {
 		at := path + "/" + s.vhost() + "/harm"
@@ -271,7 +271,7 @@ func setPolicy(path, pattern, key string, value any) func(*stage) func() {
 	}
 }
 
-// policies are those of RabbitMQ.
+// policies lists faults in RabbitMQ's policies.
 var policies = []fault{
 	{name: "policy-expires", only: "rabbitmq", plant: setPolicy("policies", "^gomeko", "expires", 3600000)},
 	{name: "policy-message-ttl", only: "rabbitmq", plant: setPolicy("policies", ".*", "message-ttl", 3600000)},
@@ -280,7 +280,7 @@ var policies = []fault{
 	{name: "policy-max-length-bytes", only: "rabbitmq", plant: setPolicy("operator-policies", ".*", "max-length-bytes", 1000000)},
 }
 
-// told are faults of the broker's host, as its management API would tell of them.
+// told lists faults of the broker's host, as its management API would report them.
 var told = []fault{
 	{name: "management", plant: func(s *stage) func() {
 		s.api.base = strings.Replace(s.api.base, "guest:guest", "guest:wrong", 1)
@@ -317,7 +317,7 @@ var told = []fault{
 	{name: "partition", plant: tell("nodes", `"partitions":[]`, `"partitions":["rabbit@other"]`)},
 }
 
-// tell replaces a text in what the management API answers.
+// tell replaces a text in an answer of the management API.
 func tell(at, text, by string) func(*stage) func() {
 	return func(s *stage) func() {
 		s.api.change = func(path string, _ http.Header, body []byte) []byte {
@@ -327,7 +327,7 @@ func tell(at, text, by string) func(*stage) func() {
 			if !bytes.Contains(body, []byte(text)) {
 				s.Errorf("%s has no %s: %s", at, text, body)
 			}
-			// RabbitMQ's own values come before or after it: the last one counts.
+			// RabbitMQ's own values come before or after these: the last one counts.
 			for _, key := range []string{"fd_used", "fd_total", "sockets_used", "sockets_total"} {
 				if strings.Contains(by, key) {
 					body = bytes.ReplaceAll(body, []byte(`"`+key+`":`), []byte(`"old_`+key+`":`))
@@ -339,7 +339,7 @@ func tell(at, text, by string) func(*stage) func() {
 	}
 }
 
-// stored has the doctor open a store in a file, which prepare and statements have filled.
+// stored makes the doctor open a store in a file, which prepare and statements have filled.
 func stored(prepare func(*stage, *store.Store), statements ...string) func(*stage) func() {
 	return func(s *stage) func() {
 		file := filepath.Join(s.TempDir(), "jobs.db")
@@ -373,7 +373,7 @@ func migrate(s *stage, opened *store.Store) {
 	}
 }
 
-// stores are faults of the store of jobs.
+// stores lists faults of the store of jobs.
 var stores = []fault{
 	{name: "store", plant: func(s *stage) func() {
 		s.patient.Store = func(ctx context.Context) (*store.Store, error) {

@@ -54,7 +54,7 @@ func (*Orders) Bill(context.Context, int) error { return nil }
 func (*Orders) Hear(context.Context, int) error { return nil }
 func (*Orders) Night(context.Context) error     { return nil }
 
-// A stage is a broker with a running service, and what the doctor looks at.
+// A stage is a broker with a running service, and the input of the doctor.
 type stage struct {
 	*testing.T
 	uri     string
@@ -77,7 +77,7 @@ func newStage(t *testing.T, uri, address string) *stage {
 	return s
 }
 
-// find examines and returns the checks that have found something, in order.
+// find examines the stage, and returns the names of the checks with findings, in order.
 func (s *stage) find() []string {
 	s.Helper()
 	report, err := doctor.Examine(s.Context(), s.patient)
@@ -106,7 +106,7 @@ func (s *stage) queue(name string, args amqp.Table) {
 	}
 }
 
-// vhost returns the virtual host as paths of the management API have it.
+// vhost returns the virtual host in the form that the management API has in paths.
 func (s *stage) vhost() string {
 	u, err := url.Parse(s.uri)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *stage) vhost() string {
 	return url.PathEscape(vhost)
 }
 
-// An api is a management API. change, if set, changes what it answers.
+// An api is a management API. change, if set, modifies its answers.
 type api struct {
 	t      *testing.T
 	base   string
@@ -138,11 +138,10 @@ func (a *api) Get(ctx context.Context, path string, into any) (http.Header, erro
 	return header, json.Unmarshal(body, into)
 }
 
-// filesTotal matches how many files a node may open, which depends on the machine that tests run
-// on.
+// filesTotal matches the number of files that a node may open, which depends on the test machine.
 var filesTotal = regexp.MustCompile(`"fd_total":\d+`)
 
-// put puts a JSON object.
+// put sends a JSON object with PUT.
 func (a *api) put(path string, body any) {
 	a.t.Helper()
 	text, err := json.Marshal(body)

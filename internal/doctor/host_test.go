@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestExamineHost has faults of the broker's own process, one after the other: a feature that was
+// TestExamineHost creates faults of the broker's own process, one at a time: a feature that was
 // never enabled, a client without heartbeats, and alarms.
 func TestExamineHost(t *testing.T) {
 	examine := func(t *testing.T, uri, address string, want ...string) {
@@ -30,7 +30,7 @@ func TestExamineHost(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	// silent connects without heartbeats, which the broker must not ask for either.
+	// silent connects without heartbeats; the broker must not ask for them either.
 	silent := func(t *testing.T, uri string) {
 		t.Helper()
 		conn, err := amqp.Dial(uri + "?heartbeat=0")
@@ -87,7 +87,8 @@ type nodeAlarms struct {
 	Disk   bool `json:"disk_free_alarm"`
 }
 
-// awaitNode waits until the management API tells of the node what until wants: it looks every 5 s.
+// awaitNode waits until the management API reports what until expects. RabbitMQ updates it every 5
+// s.
 func (s *stage) awaitNode(what string, until func(nodeAlarms) bool) {
 	s.Helper()
 	hosttest.Eventually(s.T, what, func() bool {

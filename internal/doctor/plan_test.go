@@ -14,10 +14,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// uuids are the parts of names that differ from one start to the next.
+// uuids matches the parts of names that differ from one start to the next.
 var uuids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// Whatever a service has declared and consumes once it runs, its plans had before.
+// Everything that a running service declares and consumes is in its plans beforehand.
 func TestPlans(t *testing.T) {
 	h := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}},
 		new(Orders), service.Configure(fleet.Timers()), service.Configure(fleet.Control(fleet.ControlConfig{})))

@@ -1,8 +1,8 @@
 // Package frame reads and writes AMQP 0-9-1: frames, methods, content headers and field tables.
 //
-// It only deals with the encoding, not with who may send a method or what the method does. Only
-// reading blocks. Invalid input results in an [*Error]; it never causes a panic, and never takes
-// more memory than the frame.
+// It only deals with the encoding: it does not check whether the peer may send a method, and does
+// not execute methods. Only reading blocks. Invalid input results in an [*Error]; it never causes a
+// panic, and never takes more memory than the frame.
 //
 // # Reading
 //

@@ -36,7 +36,7 @@ var table = frame.Table{
 	{Name: "string", Value: "a second one of this name"},
 }
 
-// methods has one of each method, with every field set.
+// methods contains one of each method, with every field set.
 var methods = []frame.Method{
 	&frame.ConnectionStart{VersionMinor: 9, ServerProperties: table, Mechanisms: "PLAIN", Locales: "en_US"},
 	&frame.ConnectionStartOk{ClientProperties: table, Mechanism: "PLAIN", Response: "\x00a\x00b", Locale: "en_US"},
@@ -181,7 +181,7 @@ func TestReader(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, stream string
-		code         uint16 // of the error; 0: the stream's own
+		code         uint16 // of the error; 0 means an error of the stream
 	}{
 		{"empty", "", 0},
 		{"cut in its head", "\x01\x00", 0},
@@ -208,7 +208,7 @@ func TestUnknownMethod(t *testing.T) {
 	}
 }
 
-// Deeply nested values are refused before they exhaust the stack.
+// Deeply nested values are rejected before they exhaust the stack.
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	deep := frame.Table{}
@@ -227,8 +227,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// FuzzFrame reads any bytes. The result is frames or an error, and a decoded method is encoded and
-// decoded to the same.
+// FuzzFrame reads arbitrary bytes. The result is frames or an error, and a decoded method does not
+// change when it is encoded and decoded again.
 func FuzzFrame(f *testing.F) {
 	var b frame.Buffer
 	for _, m := range methods {
@@ -300,9 +300,9 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// frugal returns what fails the test if more memory was used since than n bytes of input may cost.
-// A size that the input only claims costs nothing: a frame is read into no more than the limit of
-// frames, 4 kB here.
+// frugal returns a function that fails the test if more memory has been used since than n bytes of
+// input may cost. A size that the input only announces costs nothing beyond the limit of frames,
+// which is 4 kB here.
 func frugal(t *testing.T, n int) func() {
 	allocated := func() uint64 {
 		sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
@@ -317,7 +317,7 @@ func frugal(t *testing.T, n int) func() {
 	}
 }
 
-// same compares by encoding if a NaN makes a value different from itself.
+// same compares encoded values if a NaN makes a value differ from itself.
 func same(a, b any) bool {
 	if reflect.DeepEqual(a, b) {
 		return true

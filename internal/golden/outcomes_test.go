@@ -20,8 +20,8 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, args...))
 }
 
-// These fail: a difference without a reason, a reason without a difference, a vector without a
-// replay, and a reason without a vector.
+// These fail the test: a difference without a reason, a reason without a difference, a vector
+// without a replay, and a reason without a vector.
 func TestRows(t *testing.T) {
 	t.Parallel()
 	found := golden.Outcomes{}

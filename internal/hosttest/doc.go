@@ -6,6 +6,6 @@
 //	…
 //	hosttest.Eventually(t, "the loss is logged", func() bool { return len(h.Log.Lines("connection lost")) > 0 })
 //
-// Each helper takes the test and fails it if something goes wrong. What a helper starts, it stops
-// when the test ends.
+// Each helper takes the test and fails it if something goes wrong. When the test ends, helpers stop
+// everything that they have started.
 package hosttest

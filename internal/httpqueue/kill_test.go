@@ -135,7 +135,8 @@ func TestBackendKilled(t *testing.T) {
 	}
 }
 
-// If the only process is killed in the middle of an answer, the front detects it by itself.
+// The only process is killed in the middle of an answer. The front detects this without any message
+// about it.
 func TestOnlyBackendKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		first := victim(t, uri, "backend")

@@ -38,7 +38,7 @@ func BenchmarkUUID(b *testing.B) {
 	}
 }
 
-// TestInstance makes names until two differ: the random part is short.
+// TestInstance creates names until two differ, because the random part is short.
 func TestInstance(t *testing.T) {
 	t.Parallel()
 	machine, err := os.Hostname()
@@ -49,6 +49,6 @@ func TestInstance(t *testing.T) {
 	if random, ok := strings.CutPrefix(one, prefix); !ok || len(random) != 4 {
 		t.Errorf("got %q, want %sxxxx", one, prefix)
 	}
-	for id.Instance() == one { // ends: each has one chance in 65,536 to be the same
+	for id.Instance() == one { // it ends: each name equals the first with a probability of 1 in 65,536
 	}
 }

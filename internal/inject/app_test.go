@@ -29,7 +29,7 @@ func fieldName(t *inject.Target, index int) string {
 	return typ.Name() + "." + typ.Field(index).Name
 }
 
-// Several applications can share an option, at the same time.
+// Several applications can share an option concurrently.
 func TestModuleIsSharedByApplications(t *testing.T) {
 	t.Parallel()
 	proto := new(Users)
@@ -52,8 +52,8 @@ func TestModuleIsSharedByApplications(t *testing.T) {
 	}
 }
 
-// A field that the literal sets keeps its value, which is not asked for. fx.Replace replaces a
-// provider.
+// A field that is set in the literal keeps its value, and fx is not asked for one. fx.Replace
+// replaces a provider.
 func TestLiteralsAndReplacements(t *testing.T) {
 	t.Parallel()
 	mine, theirs := &DB{Path: "mine"}, &DB{Path: "theirs"}
@@ -80,7 +80,7 @@ func TestLiteralsAndReplacements(t *testing.T) {
 	}
 }
 
-// A zero value may be provided.
+// A provided value may be zero.
 func TestZeroIsProvided(t *testing.T) {
 	t.Parallel()
 	type limited struct {
@@ -157,7 +157,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// If the context of a start ends, what has started is stopped.
+// If the context of a start ends, the hooks that have started are stopped.
 func TestStartTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

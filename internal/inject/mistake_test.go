@@ -47,18 +47,18 @@ func provide[T any](v T) di.Provider[T] {
 	return func(context.Context) (T, di.Done, error) { return v, nil, nil }
 }
 
-// Orders asks by type and by name.
+// Orders has fields that are set by type and by name.
 type Orders struct {
 	Store  Store `inject:""`
 	Backup *DB   `inject:"backup"`
 }
 
-// Users asks for one thing.
+// Users has one field to set.
 type Users struct {
 	DB *DB `inject:""`
 }
 
-// mistakes returns those of the application and of the fields of its targets, one a line.
+// mistakes returns the mistakes of the application and of the fields of its targets, one per line.
 func mistakes(app *inject.App) string {
 	var lines []string
 	if err := app.Err(); err != nil {

@@ -15,14 +15,15 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// One, Two and Three are values of one call.
+// One, Two and Three are values with the lifetime of a call.
 type (
 	One   struct{ n int }
 	Two   struct{ n int }
 	Three struct{ n int }
 )
 
-// Counted has three values of a call, the third in an embedded struct, and one of the process.
+// Counted has three values for each call, the third in an embedded struct, and one value for the
+// process.
 type Counted struct {
 	One One `inject:""`
 	DB  *DB `inject:""`
@@ -36,8 +37,8 @@ type Embedded struct {
 
 var errLost = errors.New("the connection is lost")
 
-// script says what the providers and Dones of Counted do, and records what they did. A step without
-// an act succeeds.
+// script defines what the providers and Dones of Counted do, and records what they did. A step that
+// is not in acts succeeds.
 type script struct {
 	acts map[string]func(err error) error // by "one", "one done", …
 	did  []string
@@ -67,7 +68,7 @@ func scripted[T any](s *script, name string, v func(n int) T) di.Provider[T] {
 	}
 }
 
-// plan makes the plan of a Counted, and a copy of it.
+// plan returns the plan of a Counted, and a copy of it.
 func (s *script) plan(t *testing.T) (*inject.Plan, reflect.Value) {
 	t.Helper()
 	app := inject.New(nil, inject.Fill(new(Counted)), fx.Supply(&DB{Path: "process"}),
@@ -150,7 +151,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Each run makes its values anew. A provider may return a nil Done.
+// Each run creates new values. A provider may return a nil Done.
 func TestPlanRunsAgain(t *testing.T) {
 	t.Parallel()
 	s := &script{}

@@ -122,7 +122,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// What a method prints is logged, and does not affect its result. Its log lines name the call.
+// The output of a method is logged, and does not affect its result. Its log lines name the call.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	l := start(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestHide checks that only what a worker has called harmless is shown.
+// TestHide checks that only contents are shown that a worker has declared harmless.
 func TestHide(t *testing.T) {
 	secrets := jobview.Secrets{{"images", "upload"}: false, {"users", "invite"}: true}
 	for want, job := range map[string]store.Job{

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/mux"
 )
 
-// Wildcards match every segment, redirects keep the escapes, and what does not match is refused as
+// Wildcards match every segment, redirects keep the escapes, and unmatched requests are answered as
 // by net/http.
 func TestServeMux(t *testing.T) {
 	var m mux.ServeMux

@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// BenchmarkLook looks at 10,000 messages of 1 KiB with a stack, and leaves them in the queue: what
-// gomeko dead ls does.
+// BenchmarkLook looks at 10,000 messages of 1 KiB with a stack, and leaves them in the queue, like
+// gomeko dead ls.
 func BenchmarkLook(b *testing.B) {
 	for name, uri := range map[string]func(testing.TB) string{"embedded": brokertest.Embedded, "rabbitmq": brokertest.RabbitMQ} {
 		b.Run(name, func(b *testing.B) {

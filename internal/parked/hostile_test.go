@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// hostile are messages that anybody may publish who may publish at all.
+// hostile returns messages that anybody with permission to publish can publish.
 func hostile() map[string]amqp.Publishing {
 	var deep any = "x"
 	for range 31 {
@@ -42,8 +42,8 @@ func hostile() map[string]amqp.Publishing {
 	}
 }
 
-// TestHostileMessages shows, exports, imports and replays messages with any headers: none of them
-// keeps the others of its queue from it.
+// TestHostileMessages shows, exports, imports and replays messages with arbitrary headers. None of
+// them prevents this for the other messages in its queue.
 func TestHostileMessages(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c, all := dial(t, transport.Config{URI: uri}), hostile()
@@ -59,7 +59,7 @@ func TestHostileMessages(t *testing.T) {
 	})
 }
 
-// surviveOne does to one message what the commands do.
+// surviveOne does with one message what the commands do.
 func surviveOne(t *testing.T, c *transport.Conn, ch *amqp.Channel, name string, p amqp.Publishing) {
 	t.Helper()
 	if err := c.Declare(limit(t), transport.Topology{Queues: []transport.Queue{deadletter.Queues{}.Dead(name)}}); err != nil {
@@ -74,7 +74,7 @@ func surviveOne(t *testing.T, c *transport.Conn, ch *amqp.Channel, name string, 
 		return err == nil && n == 1
 	})
 	d := open(t, c, name)
-	for range 2 { // the second time as it was imported
+	for range 2 { // the second time in the imported form
 		look, err := d.Look(limit(t))
 		if err != nil || len(look.Messages) != 1 {
 			t.Fatalf("%s: got %d messages, %v", name, len(look.Messages), err)
@@ -102,7 +102,7 @@ func surviveOne(t *testing.T, c *transport.Conn, ch *amqp.Channel, name string, 
 	}
 }
 
-// Only the embedded broker passes on numbers that RabbitMQ cannot read.
+// Only the embedded broker passes on numbers that RabbitMQ cannot parse.
 func TestNumbersThatAreNone(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	p := amqp.Publishing{Headers: amqp.Table{"a": math.NaN(), "b": []any{math.Inf(1), float32(math.Inf(-1))}}}

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// limit returns a context that ends a test that hangs.
+// limit returns a context that ends a hanging test.
 func limit(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -37,7 +37,7 @@ func dial(t *testing.T, cfg transport.Config) *transport.Conn {
 	return c
 }
 
-// park parks messages with bodies {"n": 0} and so on.
+// park parks messages with the bodies {"n": 0} and so on.
 func park(t *testing.T, c *transport.Conn, queue string, n int, originals ...deadletter.Original) {
 	t.Helper()
 	var queues deadletter.Queues
@@ -73,7 +73,7 @@ func open(t *testing.T, c *transport.Conn, queue string) *parked.Desk {
 	return d
 }
 
-// bodies returns the bodies of what is parked.
+// bodies returns the bodies of the parked messages.
 func bodies(t *testing.T, d *parked.Desk) []string {
 	t.Helper()
 	look, err := d.Look(limit(t))
@@ -94,7 +94,7 @@ func numbers(from, to int) (all []string) {
 	return all
 }
 
-// TestLooks looks ten times at what is parked: all of it stays, in its order.
+// TestLooks looks ten times at parked messages. All of them stay, in order.
 func TestLooks(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, transport.Config{URI: uri})
@@ -108,7 +108,7 @@ func TestLooks(t *testing.T) {
 	})
 }
 
-// TestTake replays a part of what is parked, and drops another.
+// TestTake replays some of the parked messages, and drops another one.
 func TestTake(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, transport.Config{URI: uri})
@@ -161,7 +161,7 @@ func TestTake(t *testing.T) {
 	})
 }
 
-// TestIDs takes messages by their IDs, or by the beginnings of them.
+// TestIDs takes messages by their IDs, and by prefixes of them.
 func TestIDs(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})
 	park(t, c, "bills", 20)
@@ -203,8 +203,8 @@ func TestOneViewer(t *testing.T) {
 	})
 }
 
-// TestSnapshot replays to the same dead queue, as a message that fails again at once: what comes
-// while it works is left alone.
+// TestSnapshot replays to the same dead queue, like a message that fails again at once. Messages
+// that arrive in the meantime are left alone.
 func TestSnapshot(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})
 	park(t, c, "bills", 20)
@@ -253,7 +253,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestLostConnection loses the connection while messages are replayed: none of them is lost.
+// TestLostConnection loses the connection while messages are replayed. No message is lost.
 func TestLostConnection(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var tap brokertest.Tap
@@ -265,7 +265,7 @@ func TestLostConnection(t *testing.T) {
 			if n++; n == 10 {
 				tap.Cut()
 				hosttest.Eventually(t, "the loss", func() bool { return !c.Away().IsZero() })
-				hosttest.Eventually(t, "the next connection", func() bool { return c.Away().IsZero() }) // the old one has ended entirely
+				hosttest.Eventually(t, "the next connection", func() bool { return c.Away().IsZero() }) // the old connection has ended completely
 			}
 			return nil
 		}})
@@ -279,8 +279,8 @@ func TestLostConnection(t *testing.T) {
 	})
 }
 
-// TestKilled ends the connection at the moment at which a message was replayed, as a killed process
-// does: no message is lost, and at most one is tried twice.
+// TestKilled ends the connection just after a message was replayed, as when the process is killed.
+// No message is lost, and at most one is tried twice.
 func TestKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var tap brokertest.Tap
@@ -314,7 +314,7 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// TestLostWhileEditing loses the connection while a message is edited: it is not replayed, because
+// TestLostWhileEditing loses the connection while a message is edited. It is not replayed, because
 // it is back in its queue.
 func TestLostWhileEditing(t *testing.T) {
 	var tap brokertest.Tap
@@ -337,7 +337,7 @@ func TestLostWhileEditing(t *testing.T) {
 	}
 }
 
-// TestInterrupted ends a replay in its middle.
+// TestInterrupted interrupts a replay.
 func TestInterrupted(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})
 	park(t, c, "bills", 20)
@@ -357,7 +357,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestGroups groups messages whose errors differ in numbers only.
+// TestGroups groups messages whose errors only differ in numbers.
 func TestGroups(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})
 	at := time.Unix(1700000000, 0).UTC()
@@ -384,7 +384,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestExport exports what is parked, drops it and imports it.
+// TestExport exports the parked messages, drops them and imports them.
 func TestExport(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, transport.Config{URI: uri})
@@ -426,7 +426,7 @@ func TestExport(t *testing.T) {
 		if _, err := d.Take(limit(t), parked.Work{Do: d.Drop}); err != nil {
 			t.Fatal(err)
 		}
-		file := strings.Join(before, "\n\n") // and no newline at its end
+		file := strings.Join(before, "\n\n") // without a newline at the end
 		if n, err := parked.Import(limit(t), c, strings.NewReader(file), queues, nil); n != 2 || err != nil {
 			t.Fatalf("got %d, %v", n, err)
 		}
@@ -436,7 +436,7 @@ func TestExport(t *testing.T) {
 	})
 }
 
-// TestImportOfOtherFiles imports what is not an export.
+// TestImportOfOtherFiles imports files that are not exports.
 func TestImportOfOtherFiles(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t), MaxMessage: 1000})
 	for line, want := range map[string]string{

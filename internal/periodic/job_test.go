@@ -13,7 +13,8 @@ import (
 
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// TestDecide asks which jobs are due, five minutes and a half after the last tick of each minute.
+// TestDecide checks which jobs are due five and a half minutes after the last tick, with a tick
+// each minute.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -69,7 +70,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestID has the id that the documentation computes in Python.
+// TestID compares the id with the one that the documentation computes in Python.
 func TestID(t *testing.T) {
 	t.Parallel()
 	madrid, err := time.LoadLocation("Europe/Madrid")

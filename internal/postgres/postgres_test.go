@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/internal/postgres"
 )
 
-// A process that hangs in a transaction loses its locks: by default after 10 s, else as the URL
-// says.
+// A process that hangs in a transaction loses its locks, by default after 10 s, or after the time
+// in the URL.
 func TestIdleInTransaction(t *testing.T) {
 	url := hosttest.Schema(t)
 	setting := func(url string) (value string) {
@@ -48,7 +48,7 @@ func TestIdleInTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := db.ExecContext(t.Context(), "UPDATE held SET n = 3"); err != nil { // waits for the lock
+	if _, err := db.ExecContext(t.Context(), "UPDATE held SET n = 3"); err != nil { // it waits for the lock
 		t.Fatal(err)
 	}
 	if err := hung.Commit(); err == nil {

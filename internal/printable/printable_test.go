@@ -31,7 +31,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// JSON stays JSON, of the same value.
+// JSON stays valid and keeps its value.
 func TestJSON(t *testing.T) {
 	text := "{\"a\":\n\t\"\u009b\u202e\x7f\U000e0041ü\\n\"}"
 	got := printable.JSON(text)

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/internal/scaffold"
 )
 
-// The code of every combination of features is correct for go vet, and its tests succeed.
+// The code for every combination of features passes go vet and its own tests.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -19,7 +19,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The services are packages of one module, which requires what this one does.
+	// The services are packages of one module, with the requirements of this one.
 	mod, err := os.ReadFile(filepath.Join(clone, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A folder that has something in it is left as it is.
+// A directory that is not empty is not changed.
 func TestWriteElsewhere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

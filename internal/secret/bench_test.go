@@ -6,7 +6,7 @@ import (
 	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// BenchmarkMask masks a usual text of the log, which has no secret.
+// BenchmarkMask masks a typical log text that contains no secret.
 func BenchmarkMask(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// TestValue masks what is secret in nested values, and leaves the values themselves alone.
+// TestValue masks secrets in nested values, and does not modify the values themselves.
 func TestValue(t *testing.T) {
 	t.Parallel()
 	in := map[string]any{"user": "ann", "list": []any{map[string]any{"password": "x", "n": 1}, "token=abc"}, "secret": nil}

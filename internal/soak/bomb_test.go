@@ -115,7 +115,8 @@ func bombs() []bomb {
 }
 
 // TestBombs sends requests to two processes that have little memory. Decoded, the requests would
-// take gigabytes. Both processes survive, each sender is answered in time, and so are other calls.
+// take gigabytes. Both processes survive. Each sender is answered in time, and other calls are,
+// too.
 func TestBombs(t *testing.T) {
 	const limit = 30 * time.Second
 	all, times := bombs()[:8], 1

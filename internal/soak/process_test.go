@@ -22,8 +22,8 @@ import (
 // A process hosts a service. It is this test binary, run again in a role. Its methods must not be
 // called concurrently.
 //
-// It reports in lines on its standard output, each in one write. What it has written is in the
-// pipe, and is read even if the process is killed. It stops when its standard input is closed.
+// It reports in lines on its standard output, each in one write. Lines that it has written stay in
+// the pipe, and are read even if the process is killed. It stops when its standard input is closed.
 type process struct {
 	t         *testing.T
 	role, uri string

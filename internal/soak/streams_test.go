@@ -226,7 +226,7 @@ func (s *streams) check(t *testing.T) {
 // A reader is a process that reads streams. It may be killed and restarted.
 type reader struct {
 	*process
-	alive sync.Mutex // held while the process is replaced, and while it is told what to read
+	alive sync.Mutex // held while the process is replaced, and while its input is written
 
 	mu      sync.Mutex
 	reading map[int]chan<- string // receive the outcomes of streams, by number

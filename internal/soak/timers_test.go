@@ -122,8 +122,7 @@ func TestSoakTimer(t *testing.T) {
 	}
 	doubles := w.check(t)
 	t.Logf("%d ticks, processes killed: %d, broker taken away: %d; ticks called again: %d", len(w.ticks), kills, len(stops), doubles)
-	// A kill repeats at most the tick that the process was handling, and so does a loss of the
-	// broker.
+	// A kill, or a loss of the broker, repeats at most the tick that the process was handling.
 	if limit := kills + len(stops); doubles > limit {
 		t.Errorf("got %d ticks called again, want at most %d", doubles, limit)
 	}

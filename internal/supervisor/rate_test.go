@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The tests are in the package: deaths are counted at times of the test.
+// These tests are in the package to control the times of deaths.
 
 func TestRate(t *testing.T) {
 	t.Parallel()
@@ -22,7 +22,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// Ten deaths within five seconds are borne, the eleventh is not.
+// Ten deaths within five seconds are within the limit, the eleventh exceeds it.
 func TestTally(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -40,7 +40,7 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// A process that dies at once again and again is stopped: its delays are short enough.
+// A process that keeps dying at once is eventually given up: its delays are short enough.
 func TestDelay(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []Rate{DefaultRate, {1, time.Second}, {100, time.Second}} {

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/timer/cron"
 )
 
-// TestMissed asks each policy for the tick to call, when the last one was called at noon.
+// TestMissed checks which tick each policy calls if the last one was called at noon.
 func TestMissed(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/wait"
 )
 
-// TestUnless ends waits by their time, by their context and by their channel.
+// TestUnless ends waits by their duration, their context and their channel.
 func TestUnless(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
