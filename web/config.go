@@ -75,8 +75,9 @@ type Config struct {
 	// times MaxBody, and at least 64 MiB.
 	MaxInFlight int64 `yaml:"max_in_flight" config:"positive"`
 
-	// MaxConnections limits the open connections, not counting websockets. When a connection
-	// exceeds it, an idle one is closed, or the new one if none is idle. The default is 4096.
+	// MaxConnections limits the open connections, not counting websockets and clients of feeds.
+	// When a connection exceeds it, an idle one is closed, or the new one if none is idle. The
+	// default is 4096.
 	MaxConnections int `yaml:"max_connections" config:"positive"`
 
 	// DrainDelay is how long the server keeps accepting connections after a stop has begun, to give

@@ -26,7 +26,7 @@ import (
 // 9457), depending on the Accept header. [Hooks].Errors replaces both.
 type Error struct {
 	Status  int     // from 400 to 599; any other value is sent as 500
-	Type    string  // the name by which callers recognise the error; "" means the status text
+	Type    string  // the name by which callers recognize the error; "" means the status text
 	Message string  // a description for people
 	Faults  []Fault // what is wrong with the request, for a 400 or 422
 	Err     error   // the error of the call; nil if there was no call or the method returned this Error. It is not sent.

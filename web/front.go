@@ -62,8 +62,8 @@ func (Front) Describe(f *service.Field) service.Description {
 	return d
 }
 
-// Forward forwards all requests to the HTTP server of the process to a backend, whatever their
-// paths, except for those to [Config].ReadyPath and LivePath. A [service.Extension] calls it.
+// Forward forwards all requests that the HTTP server of the process receives to a backend, whatever
+// their paths, except for those to [Config].ReadyPath and LivePath. A [service.Extension] calls it.
 func Forward(h *service.Host, backend string) error {
 	f, s, err := newFront(h, backend)
 	if err == nil {

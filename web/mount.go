@@ -41,8 +41,8 @@ func (Mount) Dependency(f *service.Field) (any, error) {
 	return m, s.handle(place{service: f.Service, name: f.Name}, f.Tag.Get("web"), m.Handler)
 }
 
-// Handle serves the requests that match a pattern of [http.ServeMux] with a handler, on the port of
-// the routes; the process need not have routes. A [service.Extension] calls it for handlers that
+// Handle registers a handler for the requests that match a pattern of [http.ServeMux], on the port
+// of the routes. The process need not have routes. A [service.Extension] calls it for handlers that
 // belong to the process and not to one of its services. As with a [Mount], the requests are not
 // calls.
 func Handle(h *service.Host, pattern string, handler http.Handler) error {

@@ -27,7 +27,7 @@ import (
 // Clients connect with GET /ws, which serves the SocketMethods of all services of the process.
 type SocketMethod struct{}
 
-// Kind returns "socket". It implements the optional method of [service.Row.Kind].
+// Kind returns "socket", for [service.Row.Kind].
 func (SocketMethod) Kind() string { return "socket" }
 
 // A socketRow is the row of a SocketMethod.
