@@ -215,8 +215,8 @@ func (w *window) echo(seq uint64) {
 // A message that both the client and this window have received proves that the process was already
 // listening when the client's id was made. Messages that the window lacks because they were sent
 // earlier had reached the client by then. The mark that a hub sends when it begins to listen is
-// such a message, too. Without one, messages may have been sent in between that nobody here
-// received.
+// such a message, too. Without such a message, others may have been sent in between that this
+// process did not receive.
 func (w *window) covers(h heard) bool {
 	v, proven := h.vector, false
 	for o, seq := range v {

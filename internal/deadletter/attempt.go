@@ -59,9 +59,9 @@ func (a Attempt) encode(folded transport.Table) transport.Table {
 }
 
 // Open reads [RetryHeader] of a delivery from a retry or a suspect queue, and restores the
-// delivery: its exchange, its key, and what was folded. It removes RetryHeader and everything that
-// the broker added from the headers. If a delivery has no readable RetryHeader, somebody else has
-// published it to the queue: it counts as attempt 1 and keeps its exchange and key.
+// delivery: its exchange, its key, and what was folded. From the headers it removes RetryHeader,
+// and everything that the broker has added. If a delivery has no readable RetryHeader, somebody
+// else has published it to the queue: it counts as attempt 1 and keeps its exchange and key.
 func Open(d *transport.Delivery) Attempt {
 	d.Pin()
 	a := Attempt{Number: 1, Exchange: d.Exchange, Key: d.Key, Returns: integer(d.Headers[deliveryCount], 0, maxAttempts)}

@@ -36,10 +36,10 @@ var errExited = errors.New("the method called runtime.Goexit")
 // Empty reports whether the plan has no steps.
 func (p *Plan) Empty() bool { return len(p.steps) == 0 }
 
-// Run sets the fields of v, a copy of the target's struct, in order, calls method, and then calls
-// each Done in reverse order. It returns the error of the last Done, or that of the method if there
-// is none. If a provider fails, Run does not call method, and ends the values provided so far with
-// the error.
+// Run sets the fields of v, a copy of the target's struct, in order. It then calls method, and
+// after that each Done in reverse order. It returns the error of the last Done, or that of the
+// method if there is none. If a provider fails, Run does not call method, and ends the values
+// provided so far with the error.
 func (p *Plan) Run(ctx context.Context, v reflect.Value, method func() error) error {
 	return p.run(ctx, v, p.steps, method)
 }

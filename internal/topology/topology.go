@@ -69,7 +69,7 @@ func (r *Registry) Exchange(name string) (transport.Exchange, bool) {
 	return exchangeNamed(r.declared, name)
 }
 
-// Add adds what a row or a field of a service declares and uses, and returns it together with what
+// Add adds what a row or a field of a service declares and uses. It returns that together with what
 // messaging.Declare declares for these queues and exchanges. Two rows may declare the same queue,
 // like singletons of two services, or the same exchange, but only with the same flags, because the
 // broker would reject the second declaration.
