@@ -8,16 +8,16 @@ import (
 	"sync/atomic"
 )
 
-// A Permission is what a user may do in a virtual host, as in RabbitMQ: regular expressions of the
-// names of queues and exchanges that the user may configure (declare and delete), write to
-// (publish, bind a queue) and read from (consume, bind to an exchange). The default exchange has
-// the name amq.default. "" permits nothing, ".*" permits everything. The syntax is Go's, which is
-// RabbitMQ's without lookarounds and back references.
+// A Permission is what a user may do in a virtual host. As in RabbitMQ, each field is a regular
+// expression matched against the names of queues and exchanges: those that the user may configure
+// (declare and delete), write to (publish, bind a queue) and read from (consume, bind to an
+// exchange). The default exchange has the name amq.default. "" permits nothing, ".*" permits
+// everything. The syntax is Go's, which is RabbitMQ's without lookarounds and back references.
 type Permission struct {
 	Configure, Write, Read string
 }
 
-// Err returns what is wrong with an expression, nil if nothing is.
+// Err returns an error if one of the expressions is invalid.
 func (p Permission) Err() error {
 	_, err := p.compile()
 	return err
@@ -43,16 +43,16 @@ func (p Permission) compile() (*rights, error) {
 
 // Access is what a user may do at a [Broker].
 type Access struct {
-	// VHosts are the virtual hosts that the user may use, with the permissions there. nil is every
-	// virtual host with every permission, also one that is created later.
+	// VHosts maps the virtual hosts that the user may use to its permissions in them. If VHosts is
+	// nil, the user has every permission in every virtual host, including those created later.
 	VHosts map[string]Permission
 
-	// Administrator lets a user with VHosts use the management API, where it may do everything. A user
-	// without VHosts always may.
+	// Administrator lets a user with VHosts use the management API, which does not check its
+	// permissions. A user without VHosts may always use it.
 	Administrator bool
 
-	// MaxConnections and MaxChannels limit the connections and the channels of the user. A further one
-	// closes its connection with 530. 0 means unlimited.
+	// MaxConnections and MaxChannels limit the user's connections and channels. Exceeding a limit
+	// closes the connection with 530. 0 means unlimited.
 	MaxConnections, MaxChannels int
 }
 
@@ -76,8 +76,8 @@ type account struct {
 	rights      atomic.Pointer[map[string]*rights] // by virtual host; nil is everything everywhere
 }
 
-// newAccount returns an account. An expression that is wrong permits nothing, and is returned as
-// the error.
+// newAccount returns an account. An invalid expression permits nothing and is returned as the
+// error.
 func newAccount(password string, a Access) (*account, error) {
 	acc := &account{secret: newSecret(password), tagged: a.Administrator, maxConns: a.MaxConnections, maxChannels: a.MaxChannels}
 	if a.VHosts == nil {
@@ -105,8 +105,8 @@ func (a *account) in(vhost string) *rights {
 	return everything
 }
 
-// grant sets the rights in a virtual host; nil takes them away. hosts are all virtual hosts, in
-// which an account that may do everything keeps its rights.
+// grant sets the rights in a virtual host; nil removes them. hosts are all virtual hosts: an
+// account that may do everything keeps its rights in the others.
 func (a *account) grant(vhost string, r *rights, hosts []string) {
 	all := map[string]*rights{}
 	if old := a.rights.Load(); old != nil {

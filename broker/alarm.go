@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// An alarm counts the memory that clients take. It goes on when they take more than the limit, and
+// An alarm tracks the memory that clients use. It turns on when they use more than the limit, and
 // off when an eighth of the limit is free. While it is on, few publishings are accepted.
 type alarm struct {
 	limit   int64
-	resume  int64 // where the alarm goes off
+	resume  int64 // where the alarm turns off
 	reserve int64 // up to here, publishings that help to free memory are accepted
-	ceiling int64 // up to here, the bodies under way may grow
+	ceiling int64 // up to here, bodies being received may grow
 	used    atomic.Int64
-	objects atomic.Int64 // of used: what is not a message
-	parked  atomic.Int64 // of frames that wait until the alarm goes off; not part of used
+	objects atomic.Int64 // part of used: everything but messages
+	parked  atomic.Int64 // frames held until the alarm turns off; not part of used
 	on      atomic.Bool
 
 	mu      sync.Mutex
 	blocked map[*conn]struct{} // the connections whose publishings wait
-	look    *time.Timer        // wakes them regularly; nil while there are none
+	look    *time.Timer        // wakes them periodically; nil while there are none
 }
 
-// lookEvery is how often blocked connections check whether they may publish for another reason than
-// that the alarm went off.
+// lookEvery is how often blocked connections check whether they may publish although the alarm is
+// still on.
 const lookEvery = 50 * time.Millisecond
 
 func newAlarm(limit, maxMessage int64) *alarm {
@@ -37,10 +37,10 @@ func newAlarm(limit, maxMessage int64) *alarm {
 // isOn reports whether publishings wait.
 func (a *alarm) isOn() bool { return a.on.Load() || a.used.Load() > a.limit }
 
-// isOver reports whether memory is so short that even what is under way must end.
+// isOver reports whether memory is so short that even messages being received must be given up.
 func (a *alarm) isOver() bool { return a.total() > a.ceiling }
 
-// total returns how many bytes clients take.
+// total returns the number of bytes that clients use.
 func (a *alarm) total() int64 { return a.used.Load() + a.parked.Load() }
 
 // add counts n bytes more, or fewer if n is negative.
@@ -54,14 +54,14 @@ func (a *alarm) add(n int64) {
 	}
 }
 
-// update switches the alarm, and wakes the blocked connections if they may publish again.
+// update turns the alarm on or off, and wakes the blocked connections if they may publish again.
 func (a *alarm) update() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.used.Load() > a.limit {
 		a.on.Store(true)
 	}
-	if a.used.Load() <= a.resume { // after on: add looks at them in the other order
+	if a.used.Load() <= a.resume { // after on: add reads them in the other order
 		a.on.Store(false)
 	}
 	if a.used.Load() <= a.reserve {
@@ -71,7 +71,7 @@ func (a *alarm) update() {
 	}
 }
 
-// block adds a connection to those that are woken when they may publish again.
+// block registers a connection to be woken when it may publish again.
 func (a *alarm) block(c *conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// exchangeArguments are the arguments in which two declarations of an exchange must agree.
+// exchangeArguments are the arguments that must be equal when an exchange is declared again.
 var exchangeArguments = []string{"alternate-exchange"}
 
-// integer returns the value of any of a table's integer types.
+// integer returns the value if it has any of the integer types of a field table.
 func integer(value any) (int64, bool) {
 	switch v := reflect.ValueOf(value); {
 	case v.CanInt():
@@ -25,7 +25,7 @@ func integer(value any) (int64, bool) {
 // maxMillis is the longest time that RabbitMQ accepts: ten years of 365 days.
 const maxMillis = 10 * 365 * 24 * 60 * 60 * 1000
 
-// millis converts milliseconds to a duration. If they are out of range, it returns RabbitMQ's text.
+// millis converts milliseconds to a duration. If they are out of range, fault is RabbitMQ's text.
 func millis(ms int64) (d time.Duration, fault string) {
 	switch {
 	case ms < 0:
@@ -94,7 +94,7 @@ func describe(value any, present bool) string {
 	return fmt.Sprintf("the value '%v' of type '%s'", value, typeName(value))
 }
 
-// typeName returns RabbitMQ's name for the type of a table's value.
+// typeName returns RabbitMQ's name for the type of a field-table value.
 func typeName(value any) string {
 	switch value.(type) {
 	case bool:
@@ -133,7 +133,7 @@ func typeName(value any) string {
 	return "longstr"
 }
 
-// term formats a value as an Erlang term, as far as RabbitMQ's texts need it.
+// term formats a value as an Erlang term, for those values that appear in RabbitMQ's texts.
 func term(value any) string {
 	if value == nil {
 		return "undefined"

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// forever is the time to live, and the time of expiry, of messages that do not expire.
+// forever stands for no time to live and no expiry.
 const forever = time.Duration(math.MaxInt64)
 
 // An entry is a message in a queue.
@@ -19,7 +19,8 @@ type entry struct {
 	redelivered bool
 }
 
-// A backlog holds the ready messages of a queue: by priority, and in their order within a priority.
+// A backlog holds the ready messages of a queue, ordered by priority and by position within a
+// priority.
 type backlog struct {
 	lanes    []lane // by priority
 	count    int
@@ -41,7 +42,7 @@ func (b *backlog) push(e entry) { b.lane(e).push(e) }
 // putBack returns a popped entry to its position.
 func (b *backlog) putBack(e entry) { heap.Push(&b.lane(e).returned, e) }
 
-// putLast returns a popped entry to a position after those that were returned before.
+// putLast returns a popped entry to a position after all entries returned earlier.
 func (b *backlog) putLast(e entry) {
 	b.position++
 	e.position = b.position
@@ -78,8 +79,9 @@ func (b *backlog) pop() entry {
 	return e
 }
 
-// A lane holds the messages of one priority. A ring holds new messages. A heap holds messages that
-// were put back, ordered by position: they were taken before those in the ring, so they come first.
+// A lane holds the messages of one priority. A ring holds new messages; a heap, ordered by
+// position, holds messages that were put back. Those were taken before the messages in the ring, so
+// they come first.
 type lane struct {
 	returned entryHeap
 	ring     []entry // its size is a power of two

@@ -16,7 +16,7 @@ type destination struct {
 	turn     uint64 // the vhost's turn when a message was last routed to it
 }
 
-// A binding is a binding of a destination. All of its fields together identify it.
+// A binding binds a destination to an exchange. All of its fields together identify it.
 type binding struct {
 	source    *exchange
 	key       string
@@ -52,7 +52,8 @@ func (d *destination) bind(b binding) {
 	b.source.bindings++
 }
 
-// unbind removes a binding, and its source if that is auto-delete and this was its last one.
+// unbind removes a binding, and its source exchange if that is auto-delete and has no bindings
+// left.
 func (d *destination) unbind(b binding) {
 	if _, bound := d.bindings[b]; !bound {
 		return

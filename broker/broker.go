@@ -21,7 +21,7 @@ const (
 	defaultMaxMemory  = 1 << 30
 )
 
-// The values of Config.LoginFrom, which are those of RabbitMQ's ssl_cert_login_from.
+// The values of Config.LoginFrom match those of RabbitMQ's ssl_cert_login_from.
 const (
 	LoginFromCommonName        = "common_name"        // CN=ana,O=shop is the user ana
 	LoginFromDistinguishedName = "distinguished_name" // CN=ana,O=shop is the user "CN=ana,O=shop"
@@ -35,8 +35,8 @@ type Config struct {
 	// certificate; see LoginFrom.
 	Users map[string]string
 
-	// Access maps names of Users to what they may do. A user without an entry may do everything. An
-	// expression that is wrong permits nothing and is logged; see [Permission.Err].
+	// Access maps names of Users to their permissions and limits. A user without an entry may do
+	// everything. An invalid expression permits nothing and is logged; see [Permission.Err].
 	Access map[string]Access
 
 	// VHosts are virtual hosts in addition to "/".
@@ -50,45 +50,46 @@ type Config struct {
 	// default is 128 MiB.
 	MaxMessage int64
 
-	// MaxMemory limits the memory that clients take, in bytes: messages, each queue that a message
-	// is in, bodies under way, what waits to be sent, queues, bindings, consumers, channels and
-	// connections. Over the limit, publishers wait (connection.blocked). A connection whose messages
-	// under way exceed the limit by an eighth and MaxMessage, or that makes queues and the like when
-	// these take a quarter of the limit, is closed with 506. The default is 1 GiB.
+	// MaxMemory limits the memory that clients use, in bytes: messages, with an overhead for each
+	// queue that holds one, bodies being received, frames waiting to be sent, queues, bindings,
+	// consumers, channels and connections. Over the limit, publishers wait (connection.blocked). A
+	// connection is closed with 506 if the messages it is sending exceed the limit by an eighth and
+	// MaxMessage, or if it creates objects such as queues when these already use a quarter of the
+	// limit. The default is 1 GiB.
 	MaxMemory int64
 
-	// MaxQueues limits the queues of each virtual host. A further one is refused with 406. The
+	// MaxQueues limits the queues of each virtual host. Declaring one more fails with 406. The
 	// default is no limit.
 	MaxQueues int
 
-	// MaxConnections limits the connections to each virtual host. A further one is refused with
-	// 530. The default is no limit.
+	// MaxConnections limits the connections to each virtual host. One more is refused with 530. The
+	// default is no limit.
 	MaxConnections int
 
-	// MaxChannels limits the channels of each connection. It is proposed to clients, and one that
-	// opens more is closed with 530. The default, and the most, is 2047.
+	// MaxChannels limits the channels of each connection. It is proposed to clients, and a client
+	// that opens more is disconnected with 530. The default, and the maximum, is 2047.
 	MaxChannels int
 
 	// ManagementHosts are the host names with which clients may address the management API, in
-	// addition to localhost and addresses such as 127.0.0.1. They are needed behind a proxy or a
-	// tunnel that keeps the name. "*" accepts every name, also that of a web page that has its own
-	// name resolve to 127.0.0.1.
+	// addition to localhost and addresses such as 127.0.0.1. Set them behind a proxy or a tunnel
+	// that keeps the Host header. "*" accepts every name, and so disables the protection against
+	// DNS rebinding: a web page whose host name resolves to 127.0.0.1 can then send requests.
 	ManagementHosts []string
 
-	// TLS configures ListenTLS. If its ClientAuth makes the broker verify certificates of clients,
-	// a client with a certificate may log in without a password (EXTERNAL).
+	// TLS configures ListenTLS. If its ClientAuth verifies client certificates, a client with a
+	// certificate may log in without a password (EXTERNAL).
 	TLS *tls.Config
 
-	// LoginFrom is what names the user in a certificate: LoginFromCommonName, which is the default,
-	// or LoginFromDistinguishedName.
+	// LoginFrom says which name in a certificate is the user: LoginFromCommonName, the default, or
+	// LoginFromDistinguishedName.
 	LoginFrom string
 
-	// Logger is for the broker's log. The default is slog.Default().
+	// Logger receives the broker's log. The default is slog.Default().
 	Logger *slog.Logger
 }
 
 // A Broker is an AMQP 0-9-1 server that keeps everything in memory. Create it with [New], then call
-// [Broker.Listen] or [Broker.Dial]. Its methods may be called by several goroutines.
+// [Broker.Listen] or [Broker.Dial]. Several goroutines may call its methods.
 type Broker struct {
 	began      time.Time
 	heartbeat  time.Duration
@@ -111,7 +112,7 @@ type Broker struct {
 	vhosts    map[string]*vhost
 }
 
-// New returns a broker that does not listen yet.
+// New returns a broker that is not listening yet.
 func New(cfg Config) *Broker {
 	b := &Broker{
 		began:      time.Now(),
@@ -147,7 +148,7 @@ func New(cfg Config) *Broker {
 var errClosed = errors.New("broker: closed")
 
 // Listen serves TCP on addr, "host:port", where port 0 selects a free port. It returns the address
-// that it listens on. It may be called several times.
+// that it listens on. Call it again to listen on further addresses.
 func (b *Broker) Listen(addr string) (net.Addr, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -180,8 +181,8 @@ func (b *Broker) listen(l net.Listener) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// Dial connects to the broker within the process, without a port. The connection is buffered and
-// supports deadlines. Use it in amqp091-go's Config.Dial.
+// Dial connects to the broker from within the process, without a port. The connection is buffered
+// and supports deadlines. Use it in amqp091-go's Config.Dial.
 func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -193,8 +194,8 @@ func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	return client, nil
 }
 
-// Close stops the broker. It closes all connections, after sending what is queued for them, and
-// returns when all goroutines of the broker have ended. If ctx ends first, Close cuts the
+// Close stops the broker. It closes all connections after flushing what is queued for them, and
+// returns when all of the broker's goroutines have ended. If ctx ends first, Close cuts the
 // connections and returns ctx's error.
 func (b *Broker) Close(ctx context.Context) error {
 	b.mu.Lock()
@@ -240,7 +241,7 @@ func (b *Broker) Messages() int {
 	return n
 }
 
-// knows returns the user who has the password, nil if there is none.
+// knows returns the user's account if the password is right, otherwise nil.
 func (b *Broker) knows(user, password string) *account {
 	b.mu.Lock()
 	a := b.users[user]
@@ -302,7 +303,7 @@ func (b *Broker) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // usually out of file descriptors: others will close theirs
+		if err != nil { // usually out of file descriptors: wait until other connections close
 			b.log.Error("accept failed", "addr", l.Addr(), "err", err)
 			time.Sleep(100 * time.Millisecond)
 			continue

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A channel is a channel of a connection. The reader of its connection handles its frames; the
+// A channel is a channel of a connection. The reader of its connection handles its frames, and the
 // readers of other connections deliver to it. The vhost's mutex guards it, except for the
 // publishing that is being read and the parked frames.
 type channel struct {
@@ -45,7 +45,7 @@ func newChannel(c *conn, id uint16) *channel {
 	}
 }
 
-// handle handles a frame. m is its method, nil if it is another frame.
+// handle handles a frame. m is the frame's method, or nil if it is not a method frame.
 func (ch *channel) handle(f frame.Frame, m frame.Method) error {
 	if ch.closing {
 		return ch.handleClosing(m)
@@ -61,7 +61,7 @@ func (ch *channel) handle(f frame.Frame, m frame.Method) error {
 	return ch.handleMethod(m)
 }
 
-// handleClosing ignores what the client sent before it saw the channel.close.
+// handleClosing ignores frames that the client sent before it received the channel.close.
 func (ch *channel) handleClosing(m frame.Method) error {
 	switch m.(type) {
 	case *frame.ChannelClose:
@@ -124,7 +124,7 @@ func (ch *channel) handleMethod(m frame.Method) error {
 	return ch.handleDeclaration(m)
 }
 
-// handleDeclaration handles the methods of exchanges and queues.
+// handleDeclaration handles the exchange and queue methods.
 func (ch *channel) handleDeclaration(m frame.Method) error {
 	switch m := m.(type) {
 	case *frame.ExchangeDeclare:
@@ -175,7 +175,7 @@ func (ch *channel) remove() {
 	ch.vhost.alarm.addObject(-channelMemory)
 }
 
-// fail closes the channel because of the client's error.
+// fail closes the channel because of an error of the client.
 func (ch *channel) fail(e *exception) {
 	level := slog.LevelWarn
 	if e.answersQuestion() {
@@ -198,7 +198,8 @@ func (ch *channel) fail(e *exception) {
 // release ends the consumers of channels and requeues their unacknowledged messages.
 func release(channels ...*channel) {
 	left := map[*queue]bool{}
-	// All consumers end before messages are requeued, so that none of them receives these again.
+	// All consumers end before messages are requeued, so none of them receives these messages
+	// again.
 	for _, ch := range channels {
 		for _, c := range ch.consumers {
 			c.stop()

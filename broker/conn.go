@@ -17,31 +17,31 @@ import (
 )
 
 const (
-	// handshakeTimeout is how long a client may take until its connection is open.
+	// handshakeTimeout limits how long a client may take to open its connection.
 	handshakeTimeout = 10 * time.Second
 
-	// closeTimeout is how long a client may take to confirm the end of its connection, and to read
-	// what is queued for it.
+	// closeTimeout limits how long a client may take to confirm that its connection is closed, and
+	// to read what is queued for it.
 	closeTimeout = 10 * time.Second
 
-	// stopTimeout is the same while the broker stops. Connections in a pool whose client does not
-	// read them, such as kombu's publishers, always take this long.
+	// stopTimeout replaces closeTimeout while the broker stops. A pooled connection that its client
+	// does not read, such as those of kombu's publishers, always takes this long.
 	stopTimeout = 3 * time.Second
 
 	channelMax = 2047
 	frameMax   = 128 << 10
 )
 
-// A conn is the connection of a client. Its reader, the goroutine of serve, handles the client's
-// frames; a second goroutine writes the outbox. The vhost's mutex guards the channels and the state
-// of the vhost.
+// A conn is a client's connection. Its reader, the goroutine of serve, handles the client's frames;
+// a second goroutine writes the outbox. The vhost's mutex guards the channels and the state of the
+// vhost.
 type conn struct {
 	broker *Broker
 	nc     net.Conn
 	log    *slog.Logger
 	out    *outbox
 	frames *frame.Reader
-	beat   chan time.Duration // tells the writer the interval of heartbeats, once
+	beat   chan time.Duration // tells the writer the heartbeat interval, once
 
 	number       int       // counts the broker's connections
 	opened       time.Time // when the vhost admitted it
@@ -104,15 +104,15 @@ func (c *conn) serve() {
 	writer.Wait()
 	c.nc.Close()
 	c.out.drop()
-	if err != nil && !c.isClosing() { // the reason of a close was logged before
+	if err != nil && !c.isClosing() { // the reason for a close was already logged
 		c.log.Warn("connection lost", "err", err)
 	} else {
 		c.log.Debug("connection closed", "err", err)
 	}
 }
 
-// run reads and handles frames until the connection ends. The error is nil if it was closed in
-// order, otherwise the socket's.
+// run reads and handles frames until the connection ends. It returns nil after an orderly close,
+// otherwise the socket's error.
 func (c *conn) run() error {
 	c.nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	switch ok, err := c.frames.Protocol(); {
@@ -137,7 +137,7 @@ func (c *conn) run() error {
 	return nil
 }
 
-// errOver means that the connection was closed in order.
+// errOver means that the connection was closed in an orderly way.
 var errOver = errors.New("closed in order")
 
 // next reads and handles one frame.
@@ -161,9 +161,9 @@ func (c *conn) next() error {
 	return c.handleChannel(f)
 }
 
-// Read reads from the socket for the frame reader, which calls it when its buffer is empty. Read
-// first handles the parked frames, sends the outstanding confirms and sets a new deadline. It
-// starts again when it is woken.
+// Read reads from the socket on behalf of the frame reader, which calls it when its buffer is
+// empty. It first handles the parked frames, sends the outstanding confirms and sets a new
+// deadline. It starts again when it is woken.
 func (c *conn) Read(p []byte) (int, error) {
 	for {
 		c.unpark()
@@ -205,7 +205,7 @@ func (c *conn) isInterrupted() bool {
 	return true
 }
 
-// explain replaces a time-out by its meaning.
+// explain replaces a timeout error with one that says what timed out.
 func (c *conn) explain(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
@@ -242,7 +242,8 @@ func (c *conn) handleConnection(f frame.Frame) error {
 	return e
 }
 
-// handleClosing handles a frame after connection.close was sent. It ignores everything but the end.
+// handleClosing handles a frame received after connection.close was sent. It ignores everything
+// except the methods that close the connection.
 func (c *conn) handleClosing(f frame.Frame) error {
 	if f.Type != frame.TypeMethod || f.Channel != 0 {
 		return nil
@@ -283,8 +284,8 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	return nil
 }
 
-// dispatch hands a frame to its channel, which is nil if it is not open. It closes the channel for
-// a mistake in it, and returns the exception that ends the connection.
+// dispatch hands a frame to its channel; ch is nil if the channel is not open. An error may close
+// only the channel; dispatch returns the exception if it closes the connection.
 func (c *conn) dispatch(ch *channel, f frame.Frame, m frame.Method) *exception {
 	var err error
 	switch _, isOpen := m.(*frame.ChannelOpen); {
@@ -334,7 +335,7 @@ func (c *conn) openChannel(id uint16) error {
 	return nil
 }
 
-// confirm sends confirms for the publishings that were handled since the last call.
+// confirm sends confirms for the publishings handled since the last call.
 func (c *conn) confirm() {
 	for _, ch := range c.unconfirmed {
 		ch.confirmPublished()
@@ -352,7 +353,7 @@ func (c *conn) resume() {
 	}
 }
 
-// fail closes the connection because of the client's error.
+// fail closes the connection because of an error of the client.
 func (c *conn) fail(e *exception) {
 	if c.isClosing() {
 		return

@@ -49,7 +49,7 @@ func (c *consumer) take(e entry) {
 	ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: c.queue, consumer: c})
 }
 
-// wake adds the consumer to its queue's rota again if it was parked.
+// wake puts a parked consumer back into its queue's rota.
 func (c *consumer) wake() {
 	if c.parked && !c.stopped {
 		c.queue.rota.add(c)
@@ -57,8 +57,8 @@ func (c *consumer) wake() {
 	}
 }
 
-// stop ends the consumer. Its channel keeps its unacknowledged messages. The caller must have the
-// queue dismiss it, and pump the queue afterwards.
+// stop ends the consumer. Its channel keeps its unacknowledged messages. The caller must then call
+// the queue's dismiss, and pump afterwards.
 func (c *consumer) stop() {
 	c.stopped = true
 	delete(c.channel.consumers, c.tag)
@@ -67,8 +67,8 @@ func (c *consumer) stop() {
 
 func (c *consumer) isStopped() bool { return c.stopped }
 
-// revoke tells the client, if it supports that, that the consumer has ended because its queue was
-// deleted.
+// revoke tells the client that the consumer has ended because its queue was deleted, if the client
+// supports this.
 func (c *consumer) revoke() {
 	if can, _ := c.channel.conn.capabilities.Get("consumer_cancel_notify"); can == true {
 		c.channel.send(&frame.BasicCancel{ConsumerTag: c.tag, NoWait: true})

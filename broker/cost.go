@@ -6,7 +6,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// These are about how many bytes the objects take that clients make, without their names, arguments
+// Approximate sizes, in bytes, of the objects that clients create, without their names, arguments
 // and contents.
 const (
 	connMemory      = 64 << 10
@@ -25,18 +25,18 @@ const (
 	queueListMemory = 8  // a queue in the list of a message in a transaction
 )
 
-// minObjects is the least limit of the memory of objects.
+// minObjects is the lower bound of the memory limit for objects.
 const minObjects = 16 << 20
 
-// addObject counts the memory of an object that a client makes, or of one that is gone if n is
-// negative.
+// addObject counts the memory of an object that a client created, or, if n is negative, of one that
+// was removed.
 func (a *alarm) addObject(n int64) {
 	a.objects.Add(n)
 	a.add(n)
 }
 
-// checkObjects returns an error if clients may not make more objects. A quarter of the memory is
-// for objects: without such a limit, they would grow although publishings wait.
+// checkObjects returns an error if clients may not create more objects. A quarter of the memory is
+// for objects: without such a limit, their number would grow even while publishings wait.
 func (a *alarm) checkObjects() error {
 	if most := max(a.limit/4, minObjects); a.objects.Load() > most {
 		return exceptionf(codeResourceError, "low on memory: queues, exchanges, bindings, consumers, channels and connections "+
@@ -62,11 +62,11 @@ func (b binding) memory() int64 {
 	if b.source.kind == "topic" {
 		n += wordMemory * int64(1+strings.Count(b.key, "."))
 	}
-	// A headers exchange keeps them decoded, where each field takes more than it does encoded.
+	// A headers exchange keeps the arguments decoded, which takes more memory for each field.
 	return n + (1+fieldMemory)*int64(len(b.arguments))
 }
 
-// memoryOf returns about how much memory a value of a table takes.
+// memoryOf returns about how much memory a field-table value takes.
 func memoryOf(value any) int64 {
 	n := int64(fieldMemory)
 	switch v := value.(type) {

@@ -13,10 +13,10 @@ type death struct {
 	message *message
 	queue   *queue
 	reason  string
-	held    *held // in the limbo of the queue; nil if the message is lost unless it arrives now
+	held    *held // in the limbo of the queue; nil if the message is lost when it cannot be routed now
 }
 
-// Why messages die.
+// The reasons for which messages are dead-lettered.
 const (
 	expired       = "expired"
 	rejected      = "rejected"
@@ -24,11 +24,11 @@ const (
 	deliveryLimit = "delivery_limit"
 )
 
-// maxProperties is the largest size of properties that fits into a frame. Dead-lettering is the
-// only operation that makes headers grow.
+// maxProperties is the largest size of properties that fits into a frame. Only dead-lettering makes
+// headers grow.
 const maxProperties = frameMax - 32
 
-// buryDead dead-letters the dead messages, and those that die of it.
+// buryDead publishes the dead messages, and those that are dead-lettered as a result.
 func (v *vhost) buryDead() {
 	for i := 0; i < len(v.dead); i++ {
 		d := v.dead[i]
@@ -42,8 +42,8 @@ func (v *vhost) buryDead() {
 }
 
 // bury publishes a dead message to the dead-letter exchange of its queue. If the exchange does not
-// exist, routes it to no queue, or to one that refuses it, the message is lost, unless its queue
-// holds it.
+// exist, routes the message to no queue, or routes it to a queue that refuses it, the message is
+// lost, unless its queue holds it.
 func (v *vhost) bury(d death) {
 	if d.held != nil && d.held.released {
 		return
@@ -69,8 +69,8 @@ func (v *vhost) bury(d death) {
 	}
 }
 
-// deliverDead puts a dead letter into its queues. It returns false if one of them refuses it, or
-// there is none.
+// deliverDead puts a dead letter into its queues. It returns false if there are none, or if one of
+// them refuses it.
 func (v *vhost) deliverDead(d death, ex *exchange, m *message) bool {
 	var deaths []any
 	if d.reason != rejected {
@@ -92,7 +92,7 @@ func (v *vhost) deliverDead(d death, ex *exchange, m *message) bool {
 	return ok
 }
 
-// arrived releases a message whose queue holds it.
+// arrived releases a dead message that its queue holds.
 func (d death) arrived() {
 	if d.held != nil {
 		d.queue.limbo.release(d.queue, d.held)
@@ -112,7 +112,7 @@ func (d death) letter() *message {
 	return newMessage(q.deadExchange, key, copies, p, d.message.body())
 }
 
-// record adds the death to the headers: x-death has an entry for each queue and reason, the latest
+// record adds the death to the headers: x-death has an entry for each queue and reason, latest
 // first.
 func (d death) record(headers frame.Table) frame.Table {
 	deaths := history(headers)
@@ -178,7 +178,7 @@ func counted(entry frame.Table) frame.Table {
 }
 
 // isCycle reports whether a message with these deaths returns to a queue although no client
-// rejected it on the way. It would do so forever.
+// rejected it on the way. Such a message would circulate forever.
 func isCycle(queue string, deaths []any) bool {
 	for _, entry := range deaths {
 		entry, ok := entry.(frame.Table)
@@ -195,7 +195,7 @@ func isCycle(queue string, deaths []any) bool {
 	return false
 }
 
-// withField returns a copy of t in which the field has the value.
+// withField returns a copy of t in which the field is set to value.
 func withField(t frame.Table, name string, value any) frame.Table {
 	return append(withoutField(t, name), frame.Field{Name: name, Value: value})
 }

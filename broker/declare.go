@@ -15,8 +15,8 @@ func isNotFound(err error) bool {
 	return e != nil && e.code == codeNotFound
 }
 
-// queue returns a queue that the channel's client may use. The name "" is the queue that the
-// channel declared last.
+// queue returns a queue that the channel's client may use. "" names the queue that the channel
+// declared last.
 func (ch *channel) queue(name string) (*queue, error) {
 	if name == "" {
 		if name = ch.lastQueue; name == "" {
@@ -30,7 +30,7 @@ func (ch *channel) queue(name string) (*queue, error) {
 	return q, ch.checkOwner(q)
 }
 
-// permitted returns a queue on which the user has a right, which is checked first.
+// permitted returns a queue on which the user has a right; the right is checked first.
 func (ch *channel) permitted(name string, need right) (*queue, error) {
 	if name == "" {
 		name = ch.lastQueue
@@ -43,7 +43,7 @@ func (ch *channel) permitted(name string, need right) (*queue, error) {
 	return ch.queue(name)
 }
 
-// checkOwner returns an error for the exclusive queue of another connection.
+// checkOwner returns an error if the queue is exclusive to another connection.
 func (ch *channel) checkOwner(q *queue) error {
 	if q.owner == nil || q.owner == ch.conn {
 		return nil

@@ -1,6 +1,6 @@
 // Package broker is an AMQP 0-9-1 broker within a Go process, for development, tests and small
-// set-ups. It keeps everything in memory, so messages are lost when it stops. It answers as
-// RabbitMQ 3.10 does, with the same codes and texts. In production, use RabbitMQ.
+// set-ups. It keeps everything in memory, so messages are lost when it stops. It behaves like
+// RabbitMQ 3.10, with the same reply codes and texts. In production, use RabbitMQ.
 //
 // # Over TCP
 //
@@ -13,7 +13,7 @@
 //
 // # In memory
 //
-// Within the process no port is needed, and tests can run in a testing/synctest bubble.
+// Clients within the process need no port, and tests can run in a testing/synctest bubble.
 //
 //	conn, err := amqp.DialConfig("amqp://", amqp.Config{
 //		Dial: func(string, string) (net.Conn, error) { return b.Dial(ctx) },
@@ -33,24 +33,25 @@
 // acknowledgements, requeueing to the old position, prefetch of a consumer or a channel, consumer
 // priorities.
 //
-// An error of a client closes its channel or its connection with RabbitMQ's code and text. What
-// RabbitMQ 3 accepts and 4 refuses is accepted and logged as a warning.
+// A client's error closes its channel or its connection with RabbitMQ's code and text. The broker
+// accepts what RabbitMQ 3 accepts and RabbitMQ 4 refuses, and logs a warning.
 //
 // # Users
 //
-// Without Config.Users there is the user guest. Config.Access gives a user virtual hosts with
-// permissions to configure, write and read, and limits of connections and channels. Its connections
-// are in the log with their user, virtual host, address and the name that the client gave them.
+// Without Config.Users, the only user is guest. Config.Access sets the virtual hosts that a user may
+// use, its permissions to configure, write and read in each, and its limits of connections and
+// channels. The log names each connection's user, virtual host, address and client-given name.
+// Passwords are stored as salted hashes.
 //
 // # Limits
 //
 // A client that does not read does not delay other clients: its deliveries stay in their queues,
-// and its requests wait. When clients take more than Config.MaxMemory, publishings wait
-// until an eighth of the memory is free, and their clients receive connection.blocked. Unlike
-// RabbitMQ, the broker handles everything else of a blocked client: other channels, and on the
-// channel of the publishing acknowledgements and cancels. It accepts what helps to free memory:
-// publishings to consumers that can take them, and those of clients that hold deliveries, about as
-// many bytes as they hold. Passwords are stored as salted hashes.
+// and its requests wait. When clients use more than Config.MaxMemory, publishings wait until an
+// eighth of the memory is free, and their clients receive connection.blocked. Unlike RabbitMQ, the
+// broker continues to serve a blocked client: its other channels, and acknowledgements and cancels
+// on the channel of the publishing. It still accepts publishings that help to free memory: those to
+// consumers that can take them at once, and those of clients that hold deliveries, up to about as
+// many bytes as they hold.
 //
 // # Management
 //
@@ -60,13 +61,13 @@
 //
 // It has overview, nodes, whoami, vhosts, users, permissions, connections, channels, consumers,
 // queues, exchanges, bindings, aliveness-test and health/checks under /api; docs/broker.md lists
-// the paths and methods. Numbers are counted at the request. There are no rates and no message
+// the paths and methods. Each request counts anew. The API reports no rates and no message
 // statistics.
 //
 // # What it does not support
 //
 // Nothing is written to disk: durable queues and persistent messages outlive their clients, but not
-// the broker. The broker is one process, so quorum queues are not replicated. There are no streams,
-// policies or topic permissions. A dead letter is dropped once its headers no longer fit into a
-// frame.
+// the broker. The broker is one process, so quorum queues are not replicated. It does not implement
+// streams, policies or topic permissions. A dead letter is dropped if its headers no longer fit into
+// a frame.
 package broker

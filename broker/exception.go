@@ -6,8 +6,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// An exception closes a channel, or the connection if its code says so. The client receives code,
-// text and method as RabbitMQ sends them, because clients match on them.
+// An exception closes a channel, or the whole connection if its code says so. The client receives
+// code, text and method exactly as RabbitMQ sends them, because clients match on them.
 type exception struct {
 	code   uint16
 	text   string
@@ -54,7 +54,7 @@ func exceptionf(code uint16, format string, args ...any) *exception {
 
 func (e *exception) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) }
 
-// asException returns the exception in err, or nil if err is an error of the socket.
+// asException returns the exception in err, or nil if err is a socket error.
 func asException(err error) *exception {
 	switch err := err.(type) {
 	case *exception:
@@ -65,20 +65,20 @@ func asException(err error) *exception {
 	return nil
 }
 
-// endsConnection reports whether the exception closes the connection, not only the channel.
+// endsConnection reports whether the exception closes the whole connection rather than the channel.
 func (e *exception) endsConnection() bool {
 	return e.code >= 500 || e.code == codeConnectionForced
 }
 
-// answersQuestion reports whether the exception is the answer no to a passive declare, which asks
-// whether a queue or an exchange exists. The client has made no
-// mistake. Other declares cannot fail with this code.
+// answersQuestion reports whether the exception answers no to a passive declare, which asks whether
+// a queue or an exchange exists. In that case the client has made no mistake. Other declares cannot
+// fail with this code.
 func (e *exception) answersQuestion() bool {
 	declares := e.method == (*frame.QueueDeclare)(nil).ID() || e.method == (*frame.ExchangeDeclare)(nil).ID()
 	return e.code == codeNotFound && declares
 }
 
-// close returns the method that reports it to the client.
+// close returns the method that reports the exception to the client.
 func (e *exception) close() *frame.ConnectionClose {
 	return &frame.ConnectionClose{
 		ReplyCode: e.code, ReplyText: e.text,

@@ -31,7 +31,7 @@ func newExchange(v *vhost, name, kind string) *exchange {
 	return ex
 }
 
-// remove deletes the exchange with its bindings, in both directions.
+// remove deletes the exchange and its bindings in both directions.
 func (ex *exchange) remove() {
 	v := ex.vhost
 	delete(v.exchanges, ex.name)
@@ -46,7 +46,7 @@ func (ex *exchange) remove() {
 	ex.unbindAll()
 }
 
-// leave removes the bindings to an exchange that is being deleted.
+// leave removes the destination's bindings to an exchange that is being deleted.
 func (d *destination) leave(ex *exchange) {
 	for b := range d.bindings {
 		if b.source == ex {
@@ -56,14 +56,14 @@ func (d *destination) leave(ex *exchange) {
 	}
 }
 
-// routes finds the destinations of an exchange, in the way of its kind. A binding is added only
-// once, and removed only if it was added.
+// routes finds the destinations of an exchange of one kind. The caller adds a binding only once,
+// and removes only bindings that were added.
 type routes interface {
 	add(b binding, d *destination)
 	remove(b binding, d *destination)
 
 	// find appends the destinations of a message for one of its keys. It may append a destination
-	// several times.
+	// more than once.
 	find(m *message, key string, found []*destination) []*destination
 }
 

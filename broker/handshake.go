@@ -37,7 +37,7 @@ func serverProperties() frame.Table {
 	}
 }
 
-// handshake negotiates the connection, from start to open.
+// handshake negotiates the connection, from connection.start to connection.open.
 func (c *conn) handshake() error {
 	c.out.method(0, &frame.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
@@ -104,7 +104,8 @@ func (c *conn) enter(name string) *exception {
 	return nil
 }
 
-// admitUser counts the connection of its user, unless there are too many.
+// admitUser counts the connection towards its user's limit, or returns an exception if there are
+// too many.
 func (c *conn) admitUser() *exception {
 	c.broker.mu.Lock()
 	defer c.broker.mu.Unlock()
@@ -153,7 +154,7 @@ func expect[M frame.Method](c *conn, state string) (M, error) {
 	}
 }
 
-// login checks who the client is.
+// login authenticates the client.
 func (c *conn) login(m *frame.ConnectionStartOk) error {
 	var user, password string
 	external := false
@@ -201,8 +202,8 @@ func (c *conn) mechanisms() string {
 	return "PLAIN AMQPLAIN"
 }
 
-// certified returns the user that the client's certificate names. It returns false if the client
-// has no certificate, or one that was not verified.
+// certified returns the user named by the client's certificate. It returns false if the client has
+// no certificate, or an unverified one.
 func (c *conn) certified() (user string, ok bool) {
 	nc, isTLS := c.nc.(*tls.Conn)
 	if !isTLS || len(nc.ConnectionState().VerifiedChains) == 0 {
@@ -215,14 +216,14 @@ func (c *conn) certified() (user string, ok bool) {
 	return subject.CommonName, true
 }
 
-// plain parses a response of mechanism PLAIN: "\0user\0password".
+// plain parses a response of the PLAIN mechanism: "\0user\0password".
 func plain(response string) (user, password string) {
 	_, rest, _ := strings.Cut(response, "\x00")
 	user, password, _ = strings.Cut(rest, "\x00")
 	return user, password
 }
 
-// amqplain parses a response of mechanism AMQPLAIN: a table without its size.
+// amqplain parses a response of the AMQPLAIN mechanism: a table without its size.
 func amqplain(response string) (user, password string) {
 	t, err := frame.ParseTable([]byte(response))
 	if err != nil {

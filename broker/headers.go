@@ -9,10 +9,10 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// headersRoutes are matched one by one against the headers of a message.
+// headersRoutes matches its bindings one by one against the headers of a message.
 type headersRoutes struct{ bound []headersBinding }
 
-// A headersBinding matches messages with all of its headers, or with any.
+// A headersBinding matches messages that have all, or any, of its headers.
 type headersBinding struct {
 	binding     binding
 	destination *destination
@@ -43,7 +43,7 @@ func (r *headersRoutes) find(m *message, _ string, found []*destination) []*dest
 	if len(r.bound) == 0 {
 		return found
 	}
-	headers := make(map[string]any) // so that many headers and many bindings cost little
+	headers := make(map[string]any) // a map is cheap for many headers and many bindings
 	for _, f := range m.properties().Table() {
 		if _, present := headers[f.Name]; !present {
 			headers[f.Name] = f.Value
@@ -70,8 +70,8 @@ func (h *headersBinding) matches(headers map[string]any) bool {
 	return !h.any
 }
 
-// sameHeader compares as RabbitMQ does: numbers and times by value, independently of their type,
-// and strings with binaries. Within arrays and tables, types must be equal.
+// sameHeader compares as RabbitMQ does: numbers and times by value, whatever their type, and
+// strings with binaries. Within arrays and tables, types must be equal.
 func sameHeader(a, b any) bool {
 	x, isInt := integer(plainValue(a))
 	y, both := integer(plainValue(b))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A limbo has the dead messages that a queue holds until they have arrived where they are
-// dead-lettered to: those of the strategy at-least-once. They are not ready, and count for the
+// A limbo holds the dead messages of a queue with the strategy at-least-once until they have
+// arrived at the queues to which they are dead-lettered. They are not ready, but count towards the
 // limits of the queue. The zero value is empty.
 type limbo struct {
 	list  []*held // oldest first
@@ -18,12 +18,12 @@ type limbo struct {
 type held struct {
 	entry
 	reason   string
-	reached  []*queue // that have it
+	reached  []*queue // the queues that have received it
 	released bool
 }
 
-// Those that have not arrived are tried again after limboRetry, and no further ones after
-// limboTries of them have failed again.
+// Messages that have not arrived are tried again every limboRetry. A round of retries ends once
+// limboTries of them have failed.
 const (
 	limboRetry = time.Second
 	limboTries = 32
@@ -31,7 +31,7 @@ const (
 
 func (l *limbo) len() int { return len(l.list) }
 
-// add adds a message of q, and has it dead-lettered.
+// add adds a message of q and dead-letters it.
 func (l *limbo) add(q *queue, e entry, reason string) {
 	h := &held{entry: e, reason: reason}
 	l.list = append(l.list, h)
@@ -44,7 +44,7 @@ func (l *limbo) try(q *queue, h *held) {
 	q.vhost.dead = append(q.vhost.dead, death{message: h.message, queue: q, reason: h.reason, held: h})
 }
 
-// watch starts the timer after which what is left is tried again.
+// watch starts the timer that dead-letters the remaining messages again.
 func (l *limbo) watch(q *queue) {
 	if l.timer != nil {
 		return

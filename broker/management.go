@@ -17,10 +17,10 @@ import (
 
 // ListenManagement serves the management API over HTTP on addr, "host:port", where port 0 selects a
 // free port. It returns the address that it listens on. The API is the part of RabbitMQ's that
-// clients, their tests and monitoring use, with the same JSON. addr must be on this machine:
-// 127.0.0.1 or ::1. Requests log in as an administrator: see [Access]. A
-// request must address this machine by a name of loopback or of Config.ManagementHosts, and changes
-// that a page of another site requests are refused.
+// clients, their tests and monitoring use, with the same JSON. addr must be a loopback address:
+// 127.0.0.1 or ::1. Users log in and must be administrators: see [Access]. The Host header of a
+// request must be a loopback name or one of Config.ManagementHosts, and changes requested by pages
+// of other sites are refused.
 func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// maxRequest is the largest body of a request, RabbitMQ's default.
+// maxRequest is the largest request body, with RabbitMQ's default.
 const maxRequest = 20_000_000
 
 // A request is a request to the management API by a logged-in user.
@@ -63,8 +63,8 @@ type request struct {
 	account *account
 }
 
-// A handler handles a request. Its result is the response: nil for 204, a created for 201, any
-// other value as JSON.
+// A handler handles a request. Its result becomes the response: nil means 204, a created means 201,
+// any other value is sent as JSON.
 type handler func(*request) (any, error)
 
 // A created is the response of a request that created something, at location.
@@ -85,7 +85,7 @@ func badRequest(format string, args ...any) error {
 
 var errNoObject = &refusal{http.StatusNotFound, "Object Not Found", "Not Found"}
 
-// declined returns the response for an error of an AMQP operation.
+// declined converts the error of an AMQP operation to a response.
 func declined(err error) error {
 	e := asException(err)
 	if e == nil {
@@ -101,7 +101,7 @@ func declined(err error) error {
 	return badRequest("%s", reason)
 }
 
-// management returns the handler of the API.
+// management returns the API's HTTP handler.
 func (b *Broker) management() http.Handler {
 	m := new(mux.ServeMux)
 	for path, methods := range endpoints {
@@ -125,8 +125,8 @@ func (b *Broker) management() http.Handler {
 	})
 }
 
-// checkHost returns an error if the request addresses another machine. A browser sends one to this
-// server if the owner of the name has it resolve to 127.0.0.1.
+// checkHost returns an error if the request's Host header names another machine. Otherwise, a web
+// page could reach this server through a browser if its host name resolves to 127.0.0.1.
 func (b *Broker) checkHost(r *http.Request) error {
 	name := mux.HostName(r.Host)
 	if mux.IsLoopback(name) || slices.Contains(b.allowed, "*") ||
@@ -137,7 +137,8 @@ func (b *Broker) checkHost(r *http.Request) error {
 		"address it as localhost or 127.0.0.1, or add the name to ManagementHosts of broker.Config or --management-host of gomeko broker", name)}
 }
 
-// endpoint returns the handler of a path with these methods; nil is an unknown path.
+// endpoint returns the HTTP handler of a path, which has a handler for each method. Nil methods
+// mean an unknown path.
 func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !b.begin() {
@@ -172,7 +173,7 @@ func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 	})
 }
 
-// begin counts a request as running. It returns false if the broker is closed.
+// begin registers a running request. It returns false if the broker is closed.
 func (b *Broker) begin() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -182,7 +183,7 @@ func (b *Broker) begin() bool {
 	return !b.closed
 }
 
-// reply writes the result of a handler.
+// reply writes the result of a handler as the response.
 func reply(w http.ResponseWriter, result any, err error) {
 	var r *refusal
 	made, isMade := result.(created)
@@ -234,7 +235,7 @@ func collect[T any](r *request, list func(*vhost) []T) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []T{} // no null in JSON
+	all := []T{} // not nil, which would be null in JSON
 	for _, v := range hosts {
 		v.lock()
 		all = append(all, list(v)...)
@@ -243,7 +244,7 @@ func collect[T any](r *request, list func(*vhost) []T) (any, error) {
 	return all, nil
 }
 
-// find returns the first result of look that is not nil, in any virtual host.
+// find returns the first non-nil result of look for any virtual host.
 func find(r *request, look func(*vhost) any) (any, error) {
 	for _, v := range r.broker.hosts() {
 		v.lock()
@@ -290,7 +291,7 @@ func (r *request) decode(body any, required ...string) error {
 // flag reports whether the query has name=true.
 func (r *request) flag(name string) bool { return r.URL.Query().Get(name) == "true" }
 
-// session returns a channel within the broker, through which the API makes its changes by the same
+// session returns a channel within the broker. The API makes its changes through it, under the same
 // rules as any client.
 func (r *request) session(v *vhost) *channel {
 	_, nc := memoryPipe()

@@ -79,8 +79,8 @@ func (d *destination) json(b binding) bindingJSON {
 	return j
 }
 
-// bindingKey returns the key of a binding, from its routing key and its arguments. The form is
-// RabbitMQ's, but not the hash of the arguments.
+// bindingKey returns the management API's key of a binding, made from its routing key and its
+// arguments. It has RabbitMQ's form, but another hash of the arguments.
 func bindingKey(b binding) string {
 	key := strings.ReplaceAll(url.QueryEscape(b.key), "~", "%7E")
 	switch {
@@ -132,7 +132,7 @@ func (r *request) bind(to string, method func(key string, arguments frame.Table)
 	return created{url.PathEscape(to) + "/" + url.PathEscape(key)}, nil
 }
 
-// withBinding calls do with the binding in the path, and its virtual host locked.
+// withBinding locks the virtual host and calls do with the binding in the path.
 func (r *request) withBinding(do func(*destination, binding)) error {
 	v, err := r.host()
 	if err != nil {

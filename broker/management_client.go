@@ -34,8 +34,8 @@ type connectionJSON struct {
 	tlsJSON
 }
 
-// A tlsJSON says nothing about TLS, as RabbitMQ does for a connection without it: null in a list of
-// connections, "" for one.
+// A tlsJSON holds the TLS fields of a connection without TLS, as RabbitMQ reports them: null in a
+// list of connections, "" for a single one.
 type tlsJSON struct {
 	Issuer      *string `json:"peer_cert_issuer"`
 	Subject     *string `json:"peer_cert_subject"`
@@ -56,7 +56,7 @@ func (c *conn) peer() peerJSON {
 	return peerJSON{host, port}
 }
 
-// name identifies the connection, as RabbitMQ does by its two ends.
+// name identifies the connection by its two ends, as RabbitMQ does.
 func (c *conn) name() string {
 	if _, isMemory := c.nc.RemoteAddr().(memoryAddr); isMemory {
 		return fmt.Sprintf("memory:%d -> memory", c.number)
@@ -64,7 +64,7 @@ func (c *conn) name() string {
 	return c.nc.RemoteAddr().String() + " -> " + c.nc.LocalAddr().String()
 }
 
-// givenName returns the name that the client has given its connection, "" if it has not.
+// givenName returns the name that the client has given its connection, or "".
 func (c *conn) givenName() string {
 	given, _ := c.client.Get("connection_name")
 	name, _ := given.(string)
@@ -104,7 +104,7 @@ func (r *request) connections() (any, error) {
 	})
 }
 
-// named returns the connection in the path, or nil if it is on another virtual host.
+// named returns the connection in the path, or nil if it is not on virtual host v.
 func (r *request) named(v *vhost) *conn {
 	for c := range v.conns {
 		if c.name() == r.PathValue("name") {
@@ -160,7 +160,7 @@ type channelJSON struct {
 	AcksUncommitted int    `json:"acks_uncommitted"`
 	ActingUser      string `json:"user_who_performed_action"`
 
-	// These are only for a request of one channel. The last two are rates, which are not measured.
+	// Set only when one channel is requested. The last two are rates, which are not measured.
 	Details    []consumerJSON `json:"consumer_details,omitzero"`
 	Deliveries []struct{}     `json:"deliveries,omitzero"`
 	Publishes  []struct{}     `json:"publishes,omitzero"`
@@ -185,7 +185,7 @@ func (ch *channel) json() channelJSON {
 	return j
 }
 
-// listed returns the channel's consumers, except for that of direct reply-to.
+// listed returns the channel's consumers, except the one for direct reply-to.
 func (ch *channel) listed() []*consumer {
 	return slices.DeleteFunc(sorted(ch.consumers), func(c *consumer) bool { return c.queue == ch.replies })
 }
@@ -201,7 +201,7 @@ func (c *conn) open() []*channel {
 	return open
 }
 
-// channels returns the channels of a virtual host, of a connection, or all.
+// channels returns the channels of a virtual host, of a connection, or all channels.
 func (r *request) channels() (any, error) {
 	found := false
 	name := r.PathValue("name")
@@ -236,7 +236,7 @@ func (r *request) getChannel() (any, error) {
 	})
 }
 
-// detailed is json with the channel's consumers.
+// detailed is like json, with the channel's consumers.
 func (ch *channel) detailed() channelJSON {
 	j := ch.json()
 	j.Details, j.Deliveries, j.Publishes = []consumerJSON{}, []struct{}{}, []struct{}{}

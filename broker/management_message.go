@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// publish sends a message to an exchange, and returns whether a queue received it.
+// publish publishes a message to an exchange and reports whether it was routed to a queue.
 func (r *request) publish() (any, error) {
 	v, err := r.host()
 	if err != nil {
@@ -66,7 +66,8 @@ type messageJSON struct {
 	Encoding    string `json:"payload_encoding"`
 }
 
-// ackModes settle the messages that getMessages has taken, by the name of the mode.
+// ackModes maps the name of each mode to the function that settles the messages taken by
+// getMessages.
 var ackModes = map[string]func(*channel, []*delivery){
 	"ack_requeue_true":     (*channel).requeue,
 	"ack_requeue_false":    (*channel).drop,
@@ -128,7 +129,7 @@ func (r *request) getMessages() (any, error) {
 	return messages, nil
 }
 
-// tell describes a message that was taken from the queue, without its payload.
+// tell describes a message taken from the queue, without its payload.
 func (q *queue) tell(e entry) messageJSON {
 	return messageJSON{
 		Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,

@@ -121,7 +121,7 @@ type healthJSON struct {
 	Status string `json:"status"`
 }
 
-// healthy answers checks that cannot fail here.
+// healthy answers the checks that cannot fail here.
 func (r *request) healthy() (any, error) { return healthJSON{"ok"}, nil }
 
 func (r *request) aliveness() (any, error) {
@@ -147,7 +147,8 @@ type featureJSON struct {
 	ProvidedBy  string `json:"provided_by"`
 }
 
-// featureFlags tells which of the types of queues that RabbitMQ has flags for the broker has.
+// featureFlags lists, of the queue types for which RabbitMQ has feature flags, those that the
+// broker supports.
 func (r *request) featureFlags() (any, error) {
 	return []featureJSON{
 		{"quorum_queue", "enabled", "stable", "Support queues of type `quorum`", "", "rabbit"},
@@ -155,7 +156,7 @@ func (r *request) featureFlags() (any, error) {
 	}, nil
 }
 
-// policies returns no policies, because the broker has none.
+// policies returns an empty list, because the broker has no policies.
 func (r *request) policies() (any, error) {
 	return collect(r, func(*vhost) []struct{} { return nil })
 }

@@ -29,7 +29,7 @@ type queueJSON struct {
 	*classicJSON
 	*quorumJSON
 
-	// These are only for a request of one queue.
+	// Set only when one queue is requested.
 	Owner      *ownerJSON     `json:"owner_pid_details,omitempty"`
 	Details    []consumerJSON `json:"consumer_details,omitzero"`
 	Incoming   []struct{}     `json:"incoming,omitzero"`   // rates of exchanges: not measured
@@ -48,7 +48,7 @@ type classicJSON struct {
 }
 
 type quorumJSON struct {
-	Dead      int      `json:"messages_dlx"` // on their way to the dead-letter exchange
+	Dead      int      `json:"messages_dlx"` // not yet dead-lettered
 	DeadBytes int      `json:"message_bytes_dlx"`
 	ActiveTag *string  `json:"single_active_consumer_ctag"`
 	Leader    string   `json:"leader"`
@@ -98,7 +98,7 @@ func (r *request) queues() (any, error) {
 	})
 }
 
-// withQueue calls do with the queue in the path, and its virtual host locked.
+// withQueue locks the virtual host and calls do with the queue in the path.
 func (r *request) withQueue(do func(*queue) error) error {
 	v, err := r.host()
 	if err != nil {
@@ -141,7 +141,7 @@ func (r *request) putQueue() (any, error) {
 	})
 }
 
-// declare creates what the body describes, unless it exists in this form.
+// declare creates what the body describes, unless it already exists with the same properties.
 func (r *request) declare(exists func(*vhost) bool, method func(declaration, frame.Table) frame.Method) (any, error) {
 	v, err := r.host()
 	if err != nil {

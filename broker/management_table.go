@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// jsonTable returns a field table for JSON.
+// jsonTable converts a field table for JSON.
 func jsonTable(t frame.Table) map[string]any {
 	m := make(map[string]any, len(t))
 	for _, f := range t {
@@ -59,7 +59,7 @@ func text(b []byte) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// tableOf converts a JSON object to a field table, sorted by name. Integers have 64 bits.
+// tableOf converts a JSON object to a field table, sorted by name. Integers become 64-bit.
 func tableOf(object jsonObject) (frame.Table, error) {
 	t := make(frame.Table, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -96,7 +96,7 @@ func valueOf(value any) (any, error) {
 	return value, nil
 }
 
-// shortStrings are the properties that are short strings, with their names in JSON.
+// shortStrings are the short-string properties, with their names in JSON.
 var shortStrings = []struct {
 	name string
 	frame.Property
@@ -107,7 +107,8 @@ var shortStrings = []struct {
 	{"cluster_id", frame.ClusterID},
 }
 
-// jsonProperties returns the present properties for JSON, or an empty list if there are none.
+// jsonProperties converts the properties that are set for JSON, or returns an empty list if none
+// is.
 func jsonProperties(p frame.Properties) any {
 	m := make(map[string]any)
 	for _, s := range shortStrings {
@@ -165,7 +166,7 @@ func propertiesOf(object map[string]json.RawMessage) (frame.Properties, error) {
 	return p.WithTable(t), err
 }
 
-// A jsonObject keeps its numbers as json.Number.
+// A jsonObject decodes numbers as json.Number.
 type jsonObject map[string]any
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -175,7 +176,7 @@ func (o *jsonObject) UnmarshalJSON(text []byte) error {
 	return d.Decode((*map[string]any)(o))
 }
 
-// property reads one property, and reports whether it is present.
+// property decodes one property and reports whether it is present.
 func property(object map[string]json.RawMessage, name string, into any) (bool, error) {
 	value, set := object[name]
 	if !set {

@@ -12,7 +12,7 @@ type userJSON struct {
 	Limits map[string]int `json:"limits"`
 }
 
-// administratorTag is the only tag that has a meaning here.
+// administratorTag is the only tag that the broker evaluates.
 const administratorTag = "administrator"
 
 // json describes the account of a user. The broker must be locked.
@@ -72,7 +72,7 @@ func (r *request) getUser() (any, error) {
 	return a.json(name), nil
 }
 
-// A tags is the tags of a user: a list, or a text with commas.
+// tags are the tags of a user, in JSON a list or a comma-separated string.
 type tags []string
 
 func (t *tags) UnmarshalJSON(data []byte) error {
@@ -84,7 +84,7 @@ func (t *tags) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(t))
 }
 
-// putUser creates a user, who may do nothing yet, or gives one another password and other tags.
+// putUser creates a user without permissions, or sets the password and tags of an existing one.
 func (r *request) putUser() (any, error) {
 	var user struct {
 		Password string `json:"password"`
@@ -100,7 +100,7 @@ func (r *request) putUser() (any, error) {
 		a.secret, a.tagged = newSecret(user.Password), admin
 		return nil, nil
 	}
-	b.users[name], _ = newAccount(user.Password, Access{VHosts: map[string]Permission{}, Administrator: admin}) // without an expression
+	b.users[name], _ = newAccount(user.Password, Access{VHosts: map[string]Permission{}, Administrator: admin}) // no error without an expression
 	return created{}, nil
 }
 
@@ -127,7 +127,7 @@ func (r *rights) json(user, vhost string) permissionJSON {
 	return permissionJSON{user, vhost, r.Configure, r.Write, r.Read}
 }
 
-// permissions returns the permissions in the chosen virtual hosts, of all users or of the one in
+// permissions returns the permissions in the chosen virtual hosts, for all users or for the one in
 // the path.
 func (r *request) permissions() (any, error) {
 	users := r.broker.names()
@@ -164,7 +164,7 @@ func (r *request) getPermission() (any, error) {
 	return rights.json(name, v.name), nil
 }
 
-// putPermission sets the permissions of a user. They count at once, for open connections too.
+// putPermission sets the permissions of a user. They take effect at once, for open connections too.
 func (r *request) putPermission() (any, error) {
 	var p permissionJSON
 	if err := r.decode(&p, "configure", "write", "read"); err != nil {
@@ -192,8 +192,8 @@ func (r *request) putPermission() (any, error) {
 	return nil, nil
 }
 
-// deletePermission takes a virtual host away from a user. Open connections stay, and may do
-// nothing.
+// deletePermission revokes a user's access to a virtual host. Open connections stay open, but
+// without permissions.
 func (r *request) deletePermission() (any, error) {
 	b, name, vhost := r.broker, r.PathValue("user"), r.PathValue("vhost")
 	b.mu.Lock()

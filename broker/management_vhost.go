@@ -64,7 +64,7 @@ func (r *request) deleteVHost() (any, error) {
 		return nil, err
 	}
 	r.broker.mu.Lock()
-	if r.broker.vhosts[v.name] == v { // not one that was created since
+	if r.broker.vhosts[v.name] == v { // not one created since
 		delete(r.broker.vhosts, v.name)
 		r.broker.alarm.addObject(-vhostMemory)
 	}
@@ -88,11 +88,11 @@ func (v *vhost) remove() {
 		for b := range ex.destination.bindings {
 			v.alarm.addObject(-b.memory())
 		}
-		if ex.name != "" && !strings.HasPrefix(ex.name, "amq.") { // the others are the virtual host's
+		if ex.name != "" && !strings.HasPrefix(ex.name, "amq.") { // the others belong to the virtual host
 			v.alarm.addObject(-ex.memory())
 		}
 	}
-	clear(v.exchanges) // so that clients that are still connected cannot publish
+	clear(v.exchanges) // clients that are still connected cannot publish
 }
 
 // clients returns the connections in the order in which they were opened.

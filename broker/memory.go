@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// memoryBuffer is the buffer size of each direction of a connection in memory.
+// memoryBuffer is the buffer size of each direction of an in-memory connection.
 const memoryBuffer = 64 << 10
 
 // memoryPipe returns the two ends of a connection within the process. Unlike those of net.Pipe,
@@ -25,7 +25,7 @@ type memoryConn struct{ in, out *stream }
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// Close ends both directions. The peer can still read what was written before.
+// Close closes both directions. The peer can still read what was written before.
 func (c *memoryConn) Close() error {
 	c.in.close(true)
 	c.out.close(false)
@@ -56,7 +56,8 @@ type memoryAddr struct{}
 func (memoryAddr) Network() string { return "memory" }
 func (memoryAddr) String() string  { return "memory" }
 
-// A stream is one direction of a connection: a ring of bytes, on which a reader and a writer wait.
+// A stream is one direction of a connection: a ring buffer with a reader and a writer that wait on
+// it.
 type stream struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -125,7 +126,7 @@ func (s *stream) write(p []byte) (written int, err error) {
 	}
 }
 
-// close ends the stream for its reader or for its writer.
+// close closes the stream on the reader's or the writer's side.
 func (s *stream) close(reader bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +140,7 @@ func (s *stream) close(reader bool) {
 	s.changed.Broadcast()
 }
 
-// A deadline wakes goroutines that wait on a stream. The stream's mutex guards it.
+// A deadline wakes the goroutines that wait on a stream. The stream's mutex guards it.
 type deadline struct {
 	expired bool
 	timer   *time.Timer

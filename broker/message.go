@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A message is a published message. All queues that hold it share it; it is never changed.
+// A message is a published message. All queues that hold it share it; it is immutable.
 type message struct {
 	exchange string
 	key      string
@@ -32,10 +32,10 @@ func newMessage(exchange, key string, copies []string, p frame.Properties, body 
 func (m *message) properties() frame.Properties { return frame.Properties(m.content[:m.split:m.split]) }
 func (m *message) body() []byte                 { return m.content[m.split:] }
 
-// size returns the size of the body, which limits count.
+// size returns the size of the body, the number that limits count.
 func (m *message) size() int { return len(m.content) - m.split }
 
-// hold counts a place that holds the message, and the message's memory at the first.
+// hold registers another place that holds the message. The first one counts the message's memory.
 func (m *message) hold(a *alarm) {
 	n := int64(placeMemory)
 	if m.held.Add(1) == 1 {
@@ -44,7 +44,7 @@ func (m *message) hold(a *alarm) {
 	a.add(n)
 }
 
-// release ends a hold. Any goroutine may call it.
+// release undoes one hold. Any goroutine may call it.
 func (m *message) release(a *alarm) {
 	n := int64(placeMemory)
 	if m.held.Add(-1) == 0 {
@@ -53,7 +53,7 @@ func (m *message) release(a *alarm) {
 	a.add(-n)
 }
 
-// priority returns the priority of the message in a queue whose highest is most.
+// priority returns the priority of the message in a queue whose highest priority is most.
 func (m *message) priority(most uint8) uint8 {
 	p, _ := m.properties().Octet(frame.Priority)
 	return min(p, most)

@@ -9,14 +9,15 @@ import (
 )
 
 const (
-	// outboxRoom is how many bytes may wait for a client's socket before the broker holds back its
-	// deliveries and stops reading its requests. The bytes that are being written do not count.
+	// outboxRoom is how many bytes may wait for a client's socket before the broker holds back
+	// deliveries and stops reading the client's requests. Bytes that are being written do not
+	// count.
 	outboxRoom = 256 << 10
 
 	// outboxKeep is the size of the largest buffer that is reused.
 	outboxKeep = 2 * outboxRoom
 
-	// outboxCopy is the size of the largest body that is copied. A larger one stays in its message
+	// outboxCopy is the size of the largest body that is copied. A larger body stays in its message
 	// until it is written.
 	outboxCopy = 16 << 10
 )
@@ -31,7 +32,7 @@ type outbox struct {
 	gone  chan struct{} // closed when nothing more may be added
 
 	mu      sync.Mutex
-	queued  batch // but for its bytes
+	queued  batch // without its bytes
 	buf     frame.Buffer
 	maxSize uint32 // of a frame
 	sealed  bool   // nothing more may be added
@@ -39,7 +40,7 @@ type outbox struct {
 	ended   bool   // the writer ends when the buffer is empty, or after an error
 }
 
-// A batch is what leaves in one write: encoded frames, and between them bodies that are not encoded
+// A batch is the content of one write: encoded frames, and between them bodies that are not encoded
 // yet.
 type batch struct {
 	bytes  []byte
@@ -48,7 +49,7 @@ type batch struct {
 	copied int64 // bytes of messages in bytes, which the memory alarm counts
 }
 
-// A queuedBody is a body that follows the bytes of its batch up to after. It holds its message.
+// A queuedBody is a body to write after the first after bytes of its batch. It holds its message.
 type queuedBody struct {
 	after   int
 	channel uint16
@@ -71,10 +72,10 @@ func (o *outbox) method(channel uint16, m frame.Method) {
 	o.add(func() { o.buf.Method(channel, m) })
 }
 
-// protocolHeader adds the answer to a client with another protocol.
+// protocolHeader answers a client that speaks another protocol.
 func (o *outbox) protocolHeader() { o.add(o.buf.ProtocolHeader) }
 
-// content adds a method with a message, which is delivered with the properties p.
+// content adds a method with the content of a message, delivered with the properties p.
 func (o *outbox) content(channel uint16, method frame.Method, m *message, p frame.Properties) {
 	isLarge := m.size() > outboxCopy
 	if isLarge {
@@ -96,14 +97,14 @@ func (o *outbox) content(channel uint16, method frame.Method, m *message, p fram
 	o.queued.copied += copied
 	o.mu.Unlock()
 	signal(o.wake)
-	// Without the mutex: the alarm may wake connections.
+	// Not under the mutex, because the alarm may wake connections.
 	o.alarm.add(copied)
 	if sealed && isLarge {
 		m.release(o.alarm)
 	}
 }
 
-// last adds a method frame after which nothing more may be added.
+// last adds a method frame and seals the outbox.
 func (o *outbox) last(m frame.Method) {
 	o.add(func() {
 		o.buf.Method(0, m)
@@ -121,7 +122,7 @@ func (o *outbox) add(f func()) {
 	signal(o.wake)
 }
 
-// hasRoom reports whether a delivery may be added. If not, the writer calls drained when there is
+// hasRoom reports whether a delivery may be added. If not, the writer calls drained once there is
 // room again.
 func (o *outbox) hasRoom() bool {
 	o.mu.Lock()
@@ -133,11 +134,11 @@ func (o *outbox) hasRoom() bool {
 	return !o.stalled
 }
 
-// size returns how many bytes wait. The caller holds the mutex.
+// size returns how many bytes wait. The caller must hold the mutex.
 func (o *outbox) size() int { return o.buf.Len() + o.queued.large }
 
-// waitRoom waits until there is room or the outbox is sealed. It returns false after limit; 0 is no
-// limit.
+// waitRoom waits until there is room or the outbox is sealed. It returns false if that takes longer
+// than limit; 0 means no limit.
 func (o *outbox) waitRoom(limit time.Duration) bool {
 	var timeout <-chan time.Time
 	for {
@@ -160,7 +161,7 @@ func (o *outbox) waitRoom(limit time.Duration) bool {
 	}
 }
 
-// end makes the writer write the rest and return.
+// end makes the writer return after it has written the rest.
 func (o *outbox) end() {
 	o.mu.Lock()
 	o.ended = true
@@ -170,7 +171,7 @@ func (o *outbox) end() {
 	signal(o.room)
 }
 
-// seal prevents further additions. The caller holds the mutex.
+// seal prevents further additions. The caller must hold the mutex.
 func (o *outbox) seal() {
 	if !o.sealed {
 		o.sealed = true
@@ -186,8 +187,8 @@ func (o *outbox) setMaxSize(size uint32) {
 }
 
 // write is the writer. It returns when the outbox is ended and empty, or with the socket's error.
-// It sends a heartbeat after each interval, received from beat, in which it wrote nothing. It calls
-// drained when deliveries may resume.
+// It receives the heartbeat interval from beat and sends a heartbeat after each interval in which
+// it wrote nothing. It calls drained when deliveries may resume.
 func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	var idle *time.Timer
 	var silence <-chan time.Time
@@ -232,7 +233,7 @@ func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	}
 }
 
-// writeBatch writes a batch, and releases it in any case.
+// writeBatch writes a batch, and releases it even after an error.
 func (o *outbox) writeBatch(b batch, scratch *frame.Buffer) error {
 	defer func() { b.drop(o.alarm) }()
 	written := 0
@@ -272,7 +273,7 @@ func (o *outbox) drop() {
 	b.drop(o.alarm)
 }
 
-// take returns what waits, and continues with the array of spare.
+// take returns what is queued, and reuses spare as the next buffer.
 func (o *outbox) take(spare []byte) (b batch, stalled, ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -284,7 +285,7 @@ func (o *outbox) take(spare []byte) (b batch, stalled, ended bool) {
 	return b, stalled, o.ended
 }
 
-// signal sends to a channel of capacity 1 unless it is full.
+// signal sends on a channel of capacity 1 unless it is full.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

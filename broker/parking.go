@@ -6,21 +6,22 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// parkingRoom is how many bytes of frames a connection may park, in addition to the memory of the
-// deliveries that it holds, before the broker stops reading it.
+// parkingRoom is how many bytes of frames a connection may park before the broker stops reading
+// from it, in addition to the memory of the deliveries that it holds.
 const parkingRoom = 64 << 10
 
 // A parking keeps the frames of a channel that wait while the memory alarm is on: a publishing, and
-// what follows it on the channel. Acknowledgements and cancels do not wait, because they free
-// memory, and neither do other channels.
+// whatever follows it on the channel. Acknowledgements and cancels do not wait, because they free
+// memory; neither do other channels.
 type parking struct {
 	frames []frame.Frame
-	orders bool // there are other methods than publishings
+	orders bool // frames contains methods other than publishings
 	owed   int  // how many of frames an acknowledgement has overtaken
 }
 
-// park parks a frame if it must wait, and reports whether it did. m is its method, nil if it is
-// another frame. If too much is parked already, park first waits until there is room.
+// park parks a frame if it must wait, and reports whether it did. m points to the frame's method,
+// nil if it is not a method frame. If too much is parked already, park first waits until there is
+// room.
 func (c *conn) park(ch *channel, f frame.Frame, m *frame.Method) bool {
 	if !ch.mustWait(*m) {
 		return false
@@ -29,7 +30,7 @@ func (c *conn) park(ch *channel, f frame.Frame, m *frame.Method) bool {
 	if isContent := *m == nil; !c.hasRoom(isContent) {
 		c.waitParked(func() bool { return c.hasRoom(isContent) })
 		if !isContent {
-			*m, _ = c.frames.Method(f.Payload) // waitParked has decoded others
+			*m, _ = c.frames.Method(f.Payload) // waitParked has decoded other methods
 		}
 		if !ch.mustWait(*m) {
 			return false
@@ -46,14 +47,15 @@ func (c *conn) park(ch *channel, f frame.Frame, m *frame.Method) bool {
 	return true
 }
 
-// hasRoom reports whether the connection may park more. A message that has begun always may while
-// the client holds deliveries, so that the broker reads the acknowledgement after it.
+// hasRoom reports whether the connection may park more. While the client holds deliveries, the rest
+// of a message may always be parked; otherwise, the broker could not read the acknowledgement after
+// it.
 func (c *conn) hasRoom(isContent bool) bool {
 	held := c.holding.Load()
 	return c.parked <= held+parkingRoom || isContent && held > 0
 }
 
-// mustWait reports whether a frame with the method, nil if it has none, must wait.
+// mustWait reports whether a frame must wait. m is its method, or nil.
 func (ch *channel) mustWait(m frame.Method) bool {
 	if len(ch.parking.frames) > 0 {
 		return !ch.overtakes(m)
@@ -62,7 +64,7 @@ func (ch *channel) mustWait(m frame.Method) bool {
 	return ok && !ch.closing && !ch.publishing.pending && !ch.mayPublish(publish)
 }
 
-// count counts a frame that is parked, or no longer if sign is -1.
+// count adds a frame to the counts of parked bytes, or subtracts it if sign is -1.
 func (c *conn) count(f frame.Frame, sign int64) {
 	n := sign * int64(len(f.Payload)+frameMemory)
 	c.parked += n
@@ -70,8 +72,9 @@ func (c *conn) count(f frame.Frame, sign int64) {
 }
 
 // mayPublish reports whether a channel may begin a publishing. While the alarm is on, it may if the
-// message goes to consumers that can take it at once, or to no queue; or if the client holds
-// deliveries: it may have to publish before it acknowledges them, about as much as it holds.
+// message goes to no queue or only to consumers that can take it at once. It also may if the client
+// holds deliveries, up to about as many bytes as it holds, because it may have to publish before it
+// can acknowledge them.
 func (ch *channel) mayPublish(m *frame.BasicPublish) bool {
 	a := ch.conn.broker.alarm
 	if !a.isOn() {
@@ -86,8 +89,8 @@ func (ch *channel) mayPublish(m *frame.BasicPublish) bool {
 	return held > 0 && ch.conn.borrowed <= held+parkingRoom || ch.vhost.flows(m.Exchange, m.RoutingKey)
 }
 
-// overtakes reports whether a method does not wait for the frames that the channel has parked. In a
-// transaction, acknowledgements wait too: they take effect at its commit.
+// overtakes reports whether a method is handled before the frames that the channel has parked. In a
+// transaction, acknowledgements wait too, because they take effect when it commits.
 func (ch *channel) overtakes(m frame.Method) bool {
 	switch m := m.(type) {
 	case *frame.BasicAck, *frame.BasicNack, *frame.BasicReject:
@@ -100,7 +103,7 @@ func (ch *channel) overtakes(m frame.Method) bool {
 	return false
 }
 
-// overtake prepares for a method that overtakes the channel's parked frames.
+// overtake prepares the channel for a method that overtakes its parked frames.
 func (ch *channel) overtake(m frame.Method) {
 	switch m.(type) {
 	case *frame.BasicCancel:
@@ -111,14 +114,14 @@ func (ch *channel) overtake(m frame.Method) {
 	}
 }
 
-// mayDrop reports whether the channel may be closed before its parked frames were handled: they are
-// publishings that admit accepts, or whose client sees that they were not confirmed.
+// mayDrop reports whether the channel may be closed before its parked frames are handled. It may if
+// admit accepts all of them, or if the client can see that they were not confirmed.
 func (ch *channel) mayDrop() bool {
 	p := &ch.parking
 	return len(p.frames) == 0 || !p.orders && (ch.confirming || p.owed == len(p.frames))
 }
 
-// mayDrop reports whether every channel may be closed.
+// mayDrop reports whether mayDrop is true for every channel of the connection.
 func (c *conn) mayDrop() bool {
 	for _, ch := range c.channels {
 		if !ch.mayDrop() {
@@ -128,8 +131,8 @@ func (c *conn) mayDrop() bool {
 	return true
 }
 
-// unpark handles parked frames as far as they need not wait any more. The reader calls it whenever
-// it is about to wait.
+// unpark handles the parked frames that no longer have to wait. The reader calls it before it
+// waits.
 func (c *conn) unpark() {
 	if !c.blocked.Load() {
 		return
@@ -145,7 +148,7 @@ func (c *conn) unpark() {
 	}
 }
 
-// unpark returns an exception that ends the connection.
+// unpark returns an exception if it ends the connection.
 func (ch *channel) unpark() *exception {
 	p := &ch.parking
 	for len(p.frames) > 0 {
@@ -172,8 +175,8 @@ func (ch *channel) unpark() *exception {
 	return nil
 }
 
-// admit handles the parked publishings that an acknowledgement has overtaken, because the client
-// acknowledged what they answer. The channel is about to end.
+// admit handles the parked publishings that an acknowledgement has overtaken: the client has
+// acknowledged the deliveries that they answer. The channel is about to end.
 func (ch *channel) admit() {
 	owed := ch.parking.frames[:ch.parking.owed]
 	ch.parking.owed = 0
@@ -202,7 +205,7 @@ func (ch *channel) dropParked() {
 	ch.parking = parking{}
 }
 
-// block begins to park. It sends connection.blocked if the client supports it.
+// block starts parking. It sends connection.blocked if the client supports it.
 func (c *conn) block() {
 	if c.blocked.Swap(true) {
 		return

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A publishing is a basic.publish whose content is being read. The zero value is none.
+// A publishing is a basic.publish whose content is being read. The zero value means that none is.
 type publishing struct {
 	method  frame.BasicPublish
 	pending bool   // the method was read, the content not yet
@@ -17,11 +17,11 @@ type publishing struct {
 	split   int    // where in data the body begins
 }
 
-// promptBody is the size of the largest body that is allocated when it is announced. A larger one
-// is allocated as it arrives, so that announcements on many channels cost little memory.
+// promptBody is the size of the largest body that is allocated when its header arrives. A larger
+// body is allocated as it arrives, so headers on many channels take little memory.
 const promptBody = 16 << 10
 
-// add adds a part of the body. The array grows to the size of the message, and not beyond.
+// add appends a part of the body. The array never grows beyond the size of the message.
 func (p *publishing) add(part []byte, a *alarm) {
 	if size := len(p.data) + len(part); size > cap(p.data) {
 		p.data = append(make([]byte, 0, min(max(2*cap(p.data), size), len(p.data)+int(p.missing))), p.data...)
@@ -31,7 +31,7 @@ func (p *publishing) add(part []byte, a *alarm) {
 	a.add(int64(len(part)))
 }
 
-// drop ends a publishing whose content did not arrive.
+// drop discards a publishing whose content did not arrive completely.
 func (p *publishing) drop(a *alarm) {
 	if p.header {
 		a.add(-p.message().memory() - placeMemory)
@@ -39,7 +39,7 @@ func (p *publishing) drop(a *alarm) {
 	*p = publishing{}
 }
 
-// message returns the message, which the publishing holds until it is routed.
+// message returns the message. The publishing holds it until it is routed.
 func (p *publishing) message() *message {
 	m := &message{exchange: p.method.Exchange, key: p.method.RoutingKey, content: p.data, split: p.split}
 	m.held.Store(1)
@@ -117,7 +117,7 @@ func (ch *channel) readHeader(f frame.Frame) error {
 	return nil
 }
 
-// finish checks and routes the message, which the memory alarm counts already.
+// finish checks and routes the message. The memory alarm already counts it.
 func (ch *channel) finish(p publishing) error {
 	v, m := ch.vhost, p.message()
 	defer m.release(v.alarm)
@@ -165,7 +165,7 @@ func (ch *channel) finish(p publishing) error {
 	return nil
 }
 
-// A routed is a message with the queues that it goes to.
+// A routed is a message with the queues that it is routed to.
 type routed struct {
 	message   *message
 	ttl       time.Duration
@@ -173,7 +173,7 @@ type routed struct {
 	queues    []*queue
 }
 
-// memory returns what a transaction takes for r, without the message.
+// memory returns the memory that a transaction needs for r, without the message.
 func (r *routed) memory() int64 { return queueListMemory * int64(len(r.queues)) }
 
 // emit sends a message to its queues, or keeps it until the transaction is committed.

@@ -40,10 +40,10 @@ func newQueue(v *vhost, name string, s settings) *queue {
 	return q
 }
 
-// push adds a new message, or delivers it immediately, so that a message with a time to live of 0
-// ms can arrive too. It returns false if the queue refuses the message.
+// push adds a new message, or delivers it immediately, so even a message with a time to live of 0
+// ms can arrive. It returns false if the queue refuses the message.
 func (q *queue) push(m *message, ttl time.Duration) bool {
-	if q.removed { // after the message was routed, in a transaction
+	if q.removed { // between routing and commit of a transaction
 		return true
 	}
 	if q.overflow != dropHead && q.isFull(m) {
@@ -71,7 +71,7 @@ func (q *queue) push(m *message, ttl time.Duration) bool {
 }
 
 // isFull reports whether the queue would be over its limits with one more message. A quorum queue
-// accepts one that exceeds them; what it could not dead-letter yet counts.
+// accepts the message that exceeds them, and counts messages that are not yet dead-lettered.
 func (q *queue) isFull(m *message) bool {
 	if q.quorum {
 		return q.isOver(q.ready.count+q.limbo.len(), q.ready.bytes+q.limbo.bytes)
@@ -79,7 +79,7 @@ func (q *queue) isFull(m *message) bool {
 	return q.isOver(q.ready.count+1, q.ready.bytes+m.size())
 }
 
-// expiry returns when a message expires that arrives now and has the time to live ttl.
+// expiry returns when a message that arrives now with the time to live ttl expires.
 func (q *queue) expiry(ttl time.Duration) time.Duration {
 	if ttl = min(ttl, q.ttl); ttl == forever {
 		return forever
@@ -111,9 +111,9 @@ func (q *queue) enlist(c *consumer) {
 	q.touch()
 }
 
-// dismiss removes the consumers that have stopped. They are removed together, because a client may
-// leave a great many at once. If the active one was among them, the next pump activates another: by
-// then, the messages of the old one have been requeued.
+// dismiss removes the consumers that have stopped, all at once because a client may cancel a great
+// many together. If the active one is among them, the next pump activates another; the messages of
+// the old one are requeued before that.
 func (q *queue) dismiss() {
 	q.consumers = slices.DeleteFunc(q.consumers, (*consumer).isStopped)
 	q.rota.removeStopped()
@@ -129,7 +129,7 @@ func (q *queue) dismiss() {
 	q.touch()
 }
 
-// succeed activates the first of the consumers with the highest priority.
+// succeed activates the first consumer of the highest priority.
 func (q *queue) succeed() {
 	for _, c := range q.consumers {
 		if q.active == nil || c.priority > q.active.priority {
@@ -141,14 +141,14 @@ func (q *queue) succeed() {
 	}
 }
 
-// settle counts a delivered message that is no longer unacknowledged.
+// settle updates the counts for a delivered message that is no longer unacknowledged.
 func (q *queue) settle(e entry) {
 	q.unsettled--
 	q.unsettledBytes -= e.message.size()
 }
 
-// putBack returns a delivered message to its position. A quorum queue puts it after those that were
-// returned before, and dead-letters it when it exceeds the delivery limit.
+// putBack returns a delivered message to its position. A quorum queue puts it after those returned
+// earlier, and dead-letters it once it exceeds the delivery limit.
 func (q *queue) putBack(e entry) {
 	q.settle(e)
 	e.redelivered = true
@@ -168,7 +168,7 @@ func (q *queue) putBack(e entry) {
 }
 
 // dress returns the properties with which a message is delivered. A quorum queue adds the number of
-// earlier deliveries; before the first one, only if asked is set.
+// earlier deliveries; at the first delivery, only if asked is set.
 func (q *queue) dress(e entry, asked bool) frame.Properties {
 	p := e.message.properties()
 	if !q.quorum || e.returns == 0 && !asked {
@@ -180,11 +180,11 @@ func (q *queue) dress(e entry, asked bool) frame.Properties {
 // String returns RabbitMQ's name for the queue.
 func (q *queue) String() string { return fmt.Sprintf("queue '%s' in vhost '%s'", q.name, q.vhost.name) }
 
-// discard releases a message that left the queue.
+// discard releases a message that has left the queue.
 func (q *queue) discard(e entry) { e.message.release(q.vhost.alarm) }
 
-// kill dead-letters and releases a message that left the queue for the reason. With the strategy
-// at-least-once, it is released when it has arrived.
+// kill dead-letters and releases a message that has left the queue. With the strategy
+// at-least-once, it releases the message when it has arrived.
 func (q *queue) kill(e entry, reason string) {
 	if q.keepsDead() && !q.removed {
 		q.limbo.add(q, e, reason)
@@ -194,7 +194,7 @@ func (q *queue) kill(e entry, reason string) {
 	q.discard(e)
 }
 
-// mourn adds a message to those to be dead-lettered, if the queue has a dead-letter exchange.
+// mourn schedules a message for dead-lettering, if the queue has a dead-letter exchange.
 func (q *queue) mourn(m *message, reason string) {
 	if q.hasDeadExchange && !q.removed {
 		q.vhost.dead = append(q.vhost.dead, death{message: m, queue: q, reason: reason})
@@ -211,8 +211,8 @@ func (q *queue) purge() int {
 	return n
 }
 
-// remove deletes the queue. It ends its consumers, removes its bindings, and deletes auto-delete
-// exchanges that have no other binding.
+// remove deletes the queue. It ends the queue's consumers, removes its bindings, and deletes
+// auto-delete exchanges that have no other binding.
 func (q *queue) remove() {
 	if q.removed {
 		return
@@ -235,7 +235,7 @@ func (q *queue) remove() {
 	q.purge()
 }
 
-// expire removes expired messages from the head. An expired message after one that has not expired
+// expire removes expired messages from the head. An expired message behind one that has not expired
 // stays, as in RabbitMQ's classic queues.
 func (q *queue) expire() {
 	for q.ready.len() > 0 {
@@ -283,7 +283,7 @@ func (q *queue) watchHead() {
 	q.head, q.headAt = head, expires
 }
 
-// touch restarts the queue's x-expires timer, because the queue was used.
+// touch restarts the queue's x-expires timer when the queue is used.
 func (q *queue) touch() {
 	if q.lease == 0 || q.removed {
 		return

@@ -6,9 +6,9 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// Direct reply-to: a client consumes from the name replyTo, without acknowledgements, and sends the
-// same name as the reply-to of its requests. The broker replaces it by a name for its channel,
-// which is valid while the channel is open. The name is that of a queue that only the default
+// Direct reply-to: a client consumes from replyTo without acknowledgements, and sends that name as
+// the reply-to of its requests. The broker replaces it with a name for the client's channel, which
+// is valid while the channel is open. The new name is that of a queue that only the default
 // exchange finds.
 const (
 	replyTo     = "amq.rabbitmq.reply-to"
@@ -38,11 +38,11 @@ func (ch *channel) consumeReplies(m *frame.BasicConsume) error {
 	return ch.answer(m.NoWait, &frame.BasicConsumeOk{ConsumerTag: c.tag})
 }
 
-// isReplyTo reports whether the name is one of direct reply-to. Clients declare it to ask whether
-// the channel still consumes replies.
+// isReplyTo reports whether the name is used for direct reply-to. Clients declare such a name to
+// ask whether the channel still consumes replies.
 func isReplyTo(name string) bool { return name == replyTo || strings.HasPrefix(name, replyPrefix) }
 
-// declareReplies answers the declaration of such a name.
+// declareReplies answers the declaration of a direct reply-to name.
 func (ch *channel) declareReplies(m *frame.QueueDeclare) error {
 	if m.Queue != replyTo && ch.vhost.replies[m.Queue] == nil {
 		return ch.vhost.notFound("queue", m.Queue)

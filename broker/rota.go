@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A rota selects the next consumer of a queue: the consumers of the highest priority that can take
-// a message take turns.
+// A rota selects the next consumer of a queue: among those that can take a message, the consumers
+// of the highest priority take turns.
 type rota struct{ ranks []*rank }
 
 // A rank holds the consumers of one priority.

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// settings are the settings from a queue's arguments.
+// settings are read from a queue's arguments.
 type settings struct {
 	quorum          bool
 	lease           time.Duration // x-expires: how long the queue may be idle; 0 is no limit
@@ -28,7 +28,7 @@ type settings struct {
 // noSettings are the settings of a queue without arguments.
 var noSettings = settings{ttl: forever, maxLength: -1, maxBytes: -1, maxReturns: -1}
 
-// An overflow is what a queue does with a message over its limits.
+// An overflow says what a queue does when a message exceeds its limits.
 type overflow int
 
 const (
@@ -41,24 +41,24 @@ var overflows = map[string]overflow{
 	"drop-head": dropHead, "reject-publish": rejectPublish, "reject-publish-dlx": rejectPublishDLX,
 }
 
-// isOver reports whether the numbers of messages and bytes are over the limits.
+// isOver reports whether a number of messages or bytes is over the limits.
 func (s *settings) isOver(count, bytes int) bool {
 	return s.maxLength >= 0 && int64(count) > s.maxLength || s.maxBytes >= 0 && int64(bytes) > s.maxBytes
 }
 
-// keepsDead reports whether a dead message stays in the queue until the queues that it is
-// dead-lettered to have it. RabbitMQ ignores the strategy in a queue that drops its head.
+// keepsDead reports whether the queue holds a dead message until the queues to which it is
+// dead-lettered have it. RabbitMQ ignores the strategy in a queue that drops its head.
 func (s *settings) keepsDead() bool {
 	return s.quorum && s.hasDeadExchange && s.overflow == rejectPublish && s.deadStrategy == "at-least-once"
 }
 
-// A queueArgument is an argument that RabbitMQ knows. Two declarations of a queue must agree in it.
+// A queueArgument is an argument that RabbitMQ knows. It must be equal when a queue is declared
+// again.
 type queueArgument struct {
 	name            string
-	classic, quorum bool // the types of queue that support it
+	classic, quorum bool // the queue types that support it
 
-	// read stores the value in the settings, or returns RabbitMQ's text about what is wrong with
-	// it.
+	// read stores the value in the settings, or returns RabbitMQ's text if the value is invalid.
 	read func(s *settings, value any) (fault string)
 }
 
@@ -156,7 +156,7 @@ var queueArguments = []queueArgument{
 	{"x-initial-cluster-size", false, false, ignored},
 }
 
-// queueArgumentNames returns the arguments in which two declarations of a queue must agree.
+// queueArgumentNames returns the arguments that must be equal when a queue is declared again.
 func queueArgumentNames() []string {
 	names := make([]string, len(queueArguments))
 	for i, a := range queueArguments {
@@ -165,7 +165,7 @@ func queueArgumentNames() []string {
 	return names
 }
 
-// readSettings reads the arguments of a queue. of is its name, for errors.
+// readSettings reads the arguments of the queue named of; the name is for errors.
 func readSettings(of string, arguments frame.Table) (settings, error) {
 	s := noSettings
 	kind, _ := arguments.Get("x-queue-type")
@@ -205,7 +205,8 @@ func (s *settings) queueType() string {
 	return "rabbit_classic_queue"
 }
 
-// checkQuorum returns an error for what a quorum queue does not support.
+// checkQuorum returns an error if the declaration asks for something that a quorum queue does not
+// support.
 func checkQuorum(of string, m *frame.QueueDeclare) error {
 	property := ""
 	switch {
@@ -225,7 +226,7 @@ func checkQuorum(of string, m *frame.QueueDeclare) error {
 
 func ignored(*settings, any) string { return "" }
 
-// oneOf returns a reader that accepts the values and stores nothing.
+// oneOf returns a reader that accepts one of the values and stores nothing.
 func oneOf(what string, values ...string) func(*settings, any) string {
 	return func(_ *settings, value any) string {
 		s, isString := value.(string)

@@ -6,8 +6,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A delivery is a message that a client holds until it settles it with ack, nack or reject, or
-// until its channel ends.
+// A delivery is a message that a client holds until the client acknowledges or rejects it, or its
+// channel ends.
 type delivery struct {
 	tag      uint64
 	entry    entry
@@ -17,12 +17,12 @@ type delivery struct {
 	previous, next *delivery
 }
 
-// deliveries are the deliveries of a channel, by tag and in the order of their tags.
+// deliveries holds the unsettled deliveries of a channel, by tag and in the order of their tags.
 type deliveries struct {
 	byTag   map[uint64]*delivery
 	ends    *delivery     // its next is the first, its previous the last
 	holding *atomic.Int64 // the connection's
-	most    int           // how many there were since byTag was made
+	most    int           // the largest number of deliveries since byTag was made
 }
 
 func newDeliveries(holding *atomic.Int64) deliveries {
@@ -38,7 +38,7 @@ func (l *deliveries) add(d *delivery) {
 	l.holding.Add(d.entry.message.memory())
 }
 
-// restore adds a removed delivery. Several must be restored in the order of their tags.
+// restore adds a removed delivery back. Several must be restored in the order of their tags.
 func (l *deliveries) restore(d *delivery) {
 	d.previous, d.next = l.ends.previous, l.ends
 	d.previous.next, d.next.previous = d, d
@@ -55,7 +55,7 @@ func (l *deliveries) remove(d *delivery) {
 }
 
 // take removes the deliveries that a client settles and returns them in order. It returns false if
-// the tag is unknown. Tag 0 with multiple means all.
+// the tag is unknown. Tag 0 with multiple means all of them.
 func (l *deliveries) take(tag uint64, multiple bool) ([]*delivery, bool) {
 	if multiple && tag == 0 {
 		return l.takeAll(), true
@@ -117,13 +117,13 @@ func (ch *channel) recover(requeue, answer bool) error {
 	return ch.answer(!answer, &frame.BasicRecoverOk{})
 }
 
-// A settlement is a set of deliveries that were taken, and how they are settled.
+// A settlement is a set of taken deliveries, and how they are settled.
 type settlement struct {
 	taken []*delivery
 	do    func(*channel, []*delivery)
 }
 
-// settle settles them, or keeps s until the transaction is committed.
+// settle settles the deliveries, or keeps s until the transaction is committed.
 func (ch *channel) settle(s settlement) {
 	if len(s.taken) == 0 {
 		return
@@ -169,7 +169,7 @@ func (ch *channel) requeue(taken []*delivery) {
 	}
 }
 
-// letGo subtracts a delivery from the counts of what is held.
+// letGo subtracts a delivery from the counts of held messages.
 func (ch *channel) letGo(d *delivery) {
 	n := d.entry.message.memory()
 	ch.conn.holding.Add(-n)
@@ -180,7 +180,7 @@ func (ch *channel) letGo(d *delivery) {
 	}
 }
 
-// goOn wakes the consumers that were at their prefetch limit.
+// goOn wakes the consumers that had reached their prefetch limit.
 func (ch *channel) goOn(settled []*delivery) {
 	if ch.limit > 0 {
 		ch.wake()

@@ -6,25 +6,26 @@ import (
 )
 
 // topicRoutes finds the bindings of a topic exchange. It is a trie of the words of the binding
-// keys, in which '*' matches one word and '#' any number of words. A lookup goes through the words
-// of the key and keeps the set of nodes that they can reach, so that usually its cost depends on
-// the number of words, not on the number of bindings.
+// keys, in which '*' matches one word and '#' any number of words. A lookup walks through the words
+// of the key and keeps the set of nodes that they can reach, so its cost usually depends on the
+// number of words, not on the number of bindings.
 //
-// Many long bindings with '#' can make these sets large. Such a lookup is given up, and every
-// binding is matched alone, which takes less time then. Its result is cached.
+// Many long bindings with '#' can make these sets large. Such a lookup is abandoned, and each
+// binding is matched separately, which is then faster. The result is cached.
 type topicRoutes struct {
 	root          topicNode
-	keys          map[string]*topicNode // where each binding key ends in the trie
+	keys          map[string]*topicNode // the node where each binding key ends
 	size          int                   // words of keys
 	current, next []*topicNode          // scratch
-	step          uint64                // counts looked-up words, so that each node is reached once
+	step          uint64                // counts the words looked up, so each node is reached once per word
 
-	costly map[string][]*destination // results of lookups that were given up
+	costly map[string][]*destination // results of abandoned lookups
 	cached int                       // destinations in costly
 }
 
 const (
-	// topicSteps is how many nodes a lookup may always reach. With more bindings it may reach more.
+	// topicSteps is how many nodes a lookup may always reach. The more bindings, the more it may
+	// reach.
 	topicSteps = 1 << 12
 
 	// maxCached limits the number of keys, and of destinations, in topicRoutes.costly.
@@ -35,12 +36,12 @@ type topicNode struct {
 	words      map[string]*topicNode
 	star, hash *topicNode // below '*' and '#'
 	bound      []*destination
-	key        []string // the words of the binding key that ends here, if one does
+	key        []string // the words of the binding key that ends here, if any
 	isHash     bool
-	step       uint64 // when it was last reached
+	step       uint64 // topicRoutes.step when it was last reached
 }
 
-// child returns the node below a word of a binding key, which may be nil.
+// child returns the node below this one for a word of a binding key, or nil.
 func (n *topicNode) child(word string) *topicNode {
 	switch word {
 	case "*":
@@ -103,7 +104,7 @@ func (r *topicRoutes) remove(b binding, d *destination) {
 	r.forget()
 }
 
-// remove removes a destination, and the nodes that are empty afterwards.
+// remove removes a destination, and the nodes that are left empty.
 func (n *topicNode) remove(words []string, d *destination) {
 	if len(words) == 0 {
 		n.bound = without(n.bound, d)
@@ -130,7 +131,7 @@ func (r *topicRoutes) find(_ *message, key string, found []*destination) []*dest
 	return found
 }
 
-// search looks the key up in the trie. It gives up when it has reached more nodes than most.
+// search looks the key up in the trie. It gives up when it has reached more than most nodes.
 func (r *topicRoutes) search(key string, found []*destination, most int) (_ []*destination, ok bool) {
 	r.step++
 	r.next = r.next[:0]
@@ -159,8 +160,8 @@ func (r *topicRoutes) search(key string, found []*destination, most int) (_ []*d
 	return found, true
 }
 
-// reach adds a node to those that the words so far can reach, and the '#' below it, which can match
-// no word.
+// reach adds a node to the set that the words so far can reach, and also its child '#', which can
+// match zero words.
 func (r *topicRoutes) reach(n *topicNode) {
 	for n != nil && n.step != r.step {
 		n.step = r.step
@@ -169,7 +170,7 @@ func (r *topicRoutes) reach(n *topicNode) {
 	}
 }
 
-// matchAll matches the key with every binding key.
+// matchAll matches the key against every binding key.
 func (r *topicRoutes) matchAll(key string, found []*destination) []*destination {
 	list := words(key)
 	for _, n := range r.keys {
@@ -180,9 +181,9 @@ func (r *topicRoutes) matchAll(key string, found []*destination) []*destination 
 	return found
 }
 
-// matchTopic matches the words of a key with those of a binding key. What stands before the first
-// '#' and after the last must match at the ends; each part between two of them is then found at its
-// first place.
+// matchTopic matches the words of a key against those of a binding key. The parts before the first
+// '#' and after the last must match at the two ends of the key; each part between two '#' is then
+// found at its first match.
 func matchTopic(pattern, key []string) bool {
 	i := slices.Index(pattern, "#")
 	if i < 0 {
@@ -216,7 +217,7 @@ func matchTopic(pattern, key []string) bool {
 	return true
 }
 
-// matchWords matches words without '#' with the first words of the key.
+// matchWords matches words without '#' against the first words of the key.
 func matchWords(pattern, key []string) bool {
 	for i := len(pattern) - 1; i >= 0; i-- {
 		if pattern[i] != "*" && pattern[i] != key[i] {
@@ -226,7 +227,7 @@ func matchWords(pattern, key []string) bool {
 	return true
 }
 
-// remember caches the destinations of a key whose lookup was given up.
+// remember caches the destinations of a key whose lookup was abandoned.
 func (r *topicRoutes) remember(key string, found []*destination) {
 	if r.cached+len(found)+1 > maxCached {
 		r.forget()
@@ -241,7 +242,7 @@ func (r *topicRoutes) remember(key string, found []*destination) {
 	r.cached += len(found) + 1
 }
 
-// forget empties the cache, because the bindings change.
+// forget empties the cache. It is called when the bindings change.
 func (r *topicRoutes) forget() { r.costly, r.cached = nil, 0 }
 
 // words splits a key into words: "a." has two, "" has none.

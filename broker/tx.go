@@ -7,8 +7,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A transaction holds what a channel has published and settled since its last commit. It takes
-// effect at the next commit.
+// A transaction collects what a channel has published and settled since its last commit. It takes
+// effect at the next one.
 type transaction struct {
 	publishings []routed
 	settlements []settlement
@@ -50,7 +50,8 @@ func (ch *channel) rollback() error {
 	return ch.answer(false, &frame.TxRollbackOk{})
 }
 
-// undo discards the transaction, if there is one: its settled deliveries are unsettled again.
+// undo discards the transaction, if there is one. The deliveries that it settled become unsettled
+// again.
 func (ch *channel) undo() {
 	if ch.tx == nil {
 		return

@@ -8,8 +8,8 @@ import (
 )
 
 // A vhost is a virtual host: exchanges and queues by name. One mutex guards everything in it,
-// including the channels of its connections. Operations under the mutex are short and block only
-// for the logger.
+// including the channels of its connections. Operations under the mutex are short; only the logger
+// may block them.
 type vhost struct {
 	name   string
 	log    *slog.Logger
@@ -23,7 +23,7 @@ type vhost struct {
 	exchanges map[string]*exchange
 	queues    map[string]*queue
 	replies   map[string]*queue // for direct reply-to, by full name
-	dead      []death           // dead-lettered before the mutex is unlocked
+	dead      []death           // to be dead-lettered before the mutex is unlocked
 	turn      uint64            // counts publishings, so that each destination is found once
 
 	routed  []*queue // scratch of route
@@ -69,10 +69,10 @@ func (v *vhost) unlock() {
 	v.mu.Unlock()
 }
 
-// now returns the time since the vhost was created, in which expiries are counted.
+// now returns the time since the vhost was created. Expiry times are measured on this clock.
 func (v *vhost) now() time.Duration { return time.Since(v.began) }
 
-// route returns the queues of a message, each once. The result is valid until the next call.
+// route returns the queues for a message, each once. The result is valid until the next call.
 func (v *vhost) route(ex *exchange, m *message) []*queue {
 	v.turn++
 	v.routed = v.routed[:0]
@@ -93,14 +93,14 @@ func (v *vhost) route(ex *exchange, m *message) []*queue {
 	return v.routed
 }
 
-// flows reports whether a message would go to no queue, or only to queues that are empty and whose
-// consumers can take it.
+// flows reports whether a message would be routed to no queue, or only to empty queues with a
+// consumer that can take it.
 func (v *vhost) flows(exchange, key string) bool {
 	ex := v.exchanges[exchange]
 	switch {
 	case ex == nil: // the publishing is an error
 		return true
-	case ex.kind == "headers": // they are not known yet
+	case ex.kind == "headers": // the headers are not known yet
 		return false
 	}
 	for _, q := range v.route(ex, &message{key: key, content: []byte{0, 0}, split: 2}) {
@@ -118,8 +118,8 @@ func (v *vhost) routeByName(name string) {
 	}
 }
 
-// routeThrough adds the destinations of an exchange, or those of its alternate exchange if there
-// are none.
+// routeThrough adds the destinations of an exchange, or those of its alternate exchange if none
+// match.
 func (v *vhost) routeThrough(ex *exchange, m *message) {
 	v.found = ex.routes.find(m, m.key, v.found[:0])
 	for _, key := range m.copies {
@@ -149,7 +149,7 @@ func (v *vhost) reach(d *destination) {
 	d.turn = v.turn
 }
 
-// answer delivers a message to the direct reply-to consumer with the key, if any.
+// answer delivers a message to the direct reply-to consumer for the key, if any.
 func (v *vhost) answer(m *message, key string) {
 	if !strings.HasPrefix(key, replyPrefix) {
 		return
