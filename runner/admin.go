@@ -11,11 +11,10 @@ import (
 	"github.com/gomeko/gomeko/admin"
 )
 
-// adminTime limits the wait for the requests to the admin address that run when the process ends.
+// adminTime limits how long the end of the process waits for running requests to the admin address.
 const adminTime = time.Second
 
-// openAdmin opens the admin address, if the configuration has one. It answers until close is
-// called.
+// openAdmin opens the admin address, if one is configured, and serves it until close is called.
 func (p *process) openAdmin(ctx context.Context) (closeAdmin func(), err error) {
 	if p.cfg.Admin == "" {
 		return func() {}, nil
@@ -41,8 +40,8 @@ func (p *process) openAdmin(ctx context.Context) (closeAdmin func(), err error) 
 	}, nil
 }
 
-// adminOf returns the admin address of one of several processes: the second has the next port, and
-// a socket with .2 after its name.
+// adminOf returns the admin address of one of several processes: each gets the next port, or a
+// socket with its number as a suffix, such as .2.
 func adminOf(address string, process, of int) string {
 	if of == 1 {
 		return address

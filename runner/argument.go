@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Variables of the environment that stand for flags whose values can have a password.
+// Environment variables that replace flags whose values can contain a password.
 const (
 	brokerVariable     = "GOMEKO_BROKER"
 	managementVariable = "GOMEKO_MANAGEMENT"
 )
 
-// secretFlags are the flags whose values can have a password.
+// secretFlags are the flags whose values can contain a password.
 var secretFlags = []string{"--broker", "--management"}
 
-// maxURI is the size of the file of a URI, in bytes, from which on it is refused.
+// maxURI limits the size of a file with a URI, in bytes.
 const maxURI = 64 << 10
 
-// secretValue returns the value of a flag that can have a password: that of the command line, or
-// otherwise of the variable. @FILE is what the file has.
+// secretValue returns the value of a flag that can contain a password: given, from the command
+// line, or else the environment variable. For @FILE it returns the content of the file.
 func secretValue(flag, variable, given string) (string, error) {
 	source := flag
 	if given == "" {
@@ -36,7 +36,7 @@ func secretValue(flag, variable, given string) (string, error) {
 		return "", fmt.Errorf("%s: %w", source, err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxURI)) // more than a URI is another file
+	text, err := io.ReadAll(io.LimitReader(f, maxURI)) // a longer file does not contain a URI
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", source, err)
 	}
@@ -47,8 +47,8 @@ func secretValue(flag, variable, given string) (string, error) {
 	return value, nil
 }
 
-// commandArguments returns the arguments of the process. It hides the passwords in them from other
-// users where the system permits it.
+// commandArguments returns the arguments of the process. Where the system permits it, it hides the
+// passwords in them from other users.
 func commandArguments() []string {
 	args := slices.Clone(os.Args[1:])
 	for i, arg := range args {
@@ -58,7 +58,7 @@ func commandArguments() []string {
 	return args
 }
 
-// passwords returns the parts of the arguments that are passwords in values of secretFlags.
+// passwords returns the passwords in the values of secretFlags.
 func passwords(args []string) (found []string) {
 	for i, arg := range args {
 		flag, value, joined := strings.Cut(arg, "=")
@@ -75,7 +75,7 @@ func passwords(args []string) (found []string) {
 	return found
 }
 
-// passwordOf returns the part of a URI, or of several, from the first password to the last.
+// passwordOf returns the part of a URI, or of several URIs, from the first password to the last.
 func passwordOf(uri string) string {
 	end := strings.LastIndexByte(uri, '@')
 	if end < 0 {
@@ -83,7 +83,7 @@ func passwordOf(uri string) string {
 	}
 	_, login, ok := strings.Cut(uri[:end], "://")
 	if !ok {
-		return uri[:end] // no URI, but it may have a password
+		return uri[:end] // not a URI, but it may contain a password
 	}
 	_, password, _ := strings.Cut(login, ":")
 	return password

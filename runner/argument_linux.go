@@ -7,16 +7,16 @@ import (
 	"unsafe"
 )
 
-// hideArguments overwrites the passwords in the command line, which other users of the machine see
-// in /proc and in ps. The strings of os.Args share its memory, so the passwords are gone from them,
-// too.
+// hideArguments overwrites the passwords in the command line, which other users of the machine can
+// see in /proc and with ps. The strings of os.Args share its memory, so it removes the passwords
+// from them, too.
 func hideArguments(args []string) {
 	begin, end := commandLine()
 	for _, password := range passwords(args) {
 		data := unsafe.StringData(password)
 		at := uintptr(unsafe.Pointer(data))
 		if at < begin || at+uintptr(len(password)) > end {
-			continue // somebody has replaced os.Args by other strings, which may be constants
+			continue // the program has replaced os.Args with other strings, which may be constants
 		}
 		for i := range unsafe.Slice(data, len(password)) {
 			*(*byte)(unsafe.Add(unsafe.Pointer(data), i)) = '*'
@@ -24,7 +24,7 @@ func hideArguments(args []string) {
 	}
 }
 
-// commandLine returns the addresses of the process's command line, or zeros.
+// commandLine returns where the process's command line begins and ends in memory, or zeros.
 func commandLine() (begin, end uintptr) {
 	stat, err := os.ReadFile("/proc/self/stat")
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// become replaces this process by program, which gets its signals and sets its exit status.
+// become replaces this process with program, which then receives its signals and sets its exit
+// status.
 func become(program string, argv []string) error {
 	return &os.PathError{Op: "exec", Path: program, Err: syscall.Exec(program, argv, os.Environ())}
 }

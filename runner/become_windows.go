@@ -7,7 +7,8 @@ import (
 	"os/signal"
 )
 
-// become runs program, waits for it and exits with its status. Windows sends Ctrl-C to both.
+// become runs program, waits for it and exits with its status. Windows sends Ctrl-C to both
+// processes.
 func become(program string, argv []string) error {
 	signal.Ignore(os.Interrupt)
 	cmd := exec.Command(program, argv[1:]...)

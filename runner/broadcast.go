@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// broadcastTimeout limits the time to send an event.
+// broadcastTimeout limits how long sending an event may take.
 const broadcastTimeout = 30 * time.Second
 
 func (c *command) broadcastCommand() *cobra.Command {

@@ -23,7 +23,8 @@ import (
 	"github.com/gomeko/gomeko/internal/certificate"
 )
 
-// brokerSettings are the keys under gomeko.broker, for gomeko broker. Flags override some of them.
+// brokerSettings are the keys under gomeko.broker, which gomeko broker reads. Flags override some
+// of them.
 type brokerSettings struct {
 	Listen          string                `yaml:"listen"` // none disables it
 	Management      string                `yaml:"management"`
@@ -59,26 +60,26 @@ type brokerPermission struct {
 	Read      string `yaml:"read"`
 }
 
-// mostChannels is how many channels a connection of a broker can have.
+// mostChannels is the maximum number of channels that a connection can have.
 const mostChannels = 2047
 
-// noListener is the value of brokerSettings.Listen for a broker with TLS only.
+// noListener is the value of brokerSettings.Listen for a broker that listens with TLS only.
 const noListener = "none"
 
-// named returns the names of a key in messages: in the file, and its flag.
+// named returns the names of a key for messages: its name in the file, and its flag.
 func named(key string) string {
 	name := "gomeko.broker." + key
 	flag := strings.ReplaceAll(key, "_", "-")
 	switch key {
 	case "tls_login_from":
 		return name
-	case "users", "vhosts", "management_hosts": // each flag adds one
+	case "users", "vhosts", "management_hosts": // each use of the flag adds one
 		flag = strings.TrimSuffix(flag, "s")
 	}
 	return name + " (--" + flag + ")"
 }
 
-// mistakes returns the mistakes in the settings, which the flags have overridden.
+// mistakes validates the settings, with the flags applied.
 func (s *brokerSettings) mistakes() []error {
 	var all []error
 	add := func(key, format string, args ...any) {
@@ -173,7 +174,7 @@ func (s *brokerSettings) config() (broker.Config, error) {
 	return cfg, nil
 }
 
-// access returns what the user may do.
+// access returns the user's permissions and limits.
 func (u *brokerUser) access() broker.Access {
 	a := broker.Access{Administrator: u.Administrator, MaxConnections: u.MaxConnections, MaxChannels: u.MaxChannels}
 	if u.Permissions != nil {
@@ -225,7 +226,7 @@ func (c *command) brokerCommand() *cobra.Command {
 	return cmd
 }
 
-// addLimits adds the flags of limits.
+// addLimits adds the flags for limits.
 func (given *brokerSettings) addLimits(flags *pflag.FlagSet) {
 	flags.DurationVar(&given.Heartbeat, "heartbeat", time.Minute, "`INTERVAL` of heartbeats that is proposed to clients; 0 disables them")
 	flags.Int64Var(&given.MaxMessage, "max-message", 128<<20, "largest message, in `BYTES`")
@@ -235,7 +236,7 @@ func (given *brokerSettings) addLimits(flags *pflag.FlagSet) {
 	flags.IntVar(&given.MaxChannels, "max-channels", mostChannels, "most channels of each connection, a `NUMBER`")
 }
 
-// override stores the values of the flags that are given in s.
+// override copies the values of the flags that were given to s.
 func (given *brokerSettings) override(s *brokerSettings, flags *pflag.FlagSet) {
 	for flag, set := range map[string]func(){
 		"listen":          func() { s.Listen = given.Listen },

@@ -28,7 +28,7 @@ func (s *brokerSettings) addUsers(users, permissions []string) error {
 func (s *brokerSettings) addUser(word string) error {
 	name, file, ok := strings.Cut(word, ":@")
 	if !ok || name == "" || file == "" {
-		name, _, _ = strings.Cut(word, ":") // what follows may be a password
+		name, _, _ = strings.Cut(word, ":") // the rest may be a password
 		return usagef("--user %s:…: must be NAME:@FILE, with the password in the file: other users of this machine can see a password in the command line", name)
 	}
 	text, err := os.ReadFile(file)
@@ -45,8 +45,8 @@ func (s *brokerSettings) addUser(word string) error {
 	return nil
 }
 
-// addPermission adds USER VHOST CONFIGURE WRITE READ. An expression of two quotes is empty, as in
-// rabbitmqctl.
+// addPermission adds USER VHOST CONFIGURE WRITE READ. As in rabbitmqctl, an expression of two
+// quotes is empty.
 func (s *brokerSettings) addPermission(text string) error {
 	words := strings.Fields(text)
 	if len(words) != 5 {
@@ -73,7 +73,7 @@ func (s *brokerSettings) addPermission(text string) error {
 	return nil
 }
 
-// negative returns an error for a limit of a flag that is not positive.
+// negative returns an error for each limit flag that is not positive.
 func (s *brokerSettings) negative() []error {
 	var all []error
 	for key, n := range map[string]int64{

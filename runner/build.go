@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stamp is the version that gomeko build has written into the program, "" without one. Variables
-// that the linker sets must be global.
+// stamp is the version that gomeko build has linked into the program, or "". Only a global variable
+// can be set by the linker.
 var stamp string
 
 func (c *command) buildCommand() *cobra.Command {
@@ -60,7 +60,7 @@ func (c *command) buildCommand() *cobra.Command {
 	return cmd
 }
 
-// gitVersion returns the version that git describe has for a folder, or "".
+// gitVersion returns the version of a folder according to git describe, or "".
 func gitVersion(ctx context.Context, dir string) string {
 	out, err := exec.CommandContext(ctx, "git", "-C", dir, "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
@@ -69,7 +69,7 @@ func gitVersion(ctx context.Context, dir string) string {
 	return string(bytes.TrimSpace(out))
 }
 
-// programVersion returns the version of this program as Go has built it.
+// programVersion returns the version of this program that the go command recorded.
 func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

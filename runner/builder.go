@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// errShown is the error of a command that has printed what is wrong.
+// errShown is returned after a command has printed its error.
 var errShown = errors.New("shown")
 
 // A builder builds a program from packages.
@@ -26,14 +26,14 @@ type builder struct {
 	notices
 }
 
-// build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
-// cache keeps one program for each such list, which is only linked again if something has changed.
+// build builds the program for words, each PKG or PKG:Service, and returns its path. The user's
+// cache keeps one program for each such list; it is linked again only if something has changed.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
 	return c.buildTo(ctx, c.notices(), words, "", nil)
 }
 
-// buildTo is build into a file, which "" means the cache, with further flags of go build, which it
-// asks for with the folder of the first package.
+// buildTo is like build, but writes the program to a file; "" means the cache. It calls flags with
+// the folder of the first package to get further flags for go build.
 func (c *command) buildTo(ctx context.Context, n notices, words []string, program string, flags func(dir string) []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
@@ -64,8 +64,8 @@ func (c *command) buildTo(ctx context.Context, n notices, words []string, progra
 	return program, b.compile(ctx, append([]string{"build", "-v", "-o", program}, args...)...)
 }
 
-// cached returns the path of the program in the cache. The go command renames what it has built.
-// That does not disturb a process that runs the program of an earlier build.
+// cached returns the path of the program in the cache. The go command renames what it has built, so
+// a process that still runs an earlier build is not disturbed.
 func (b *builder) cached(first *found) string {
 	name := path.Base(first.ImportPath)
 	if runtime.GOOS == "windows" {
@@ -74,7 +74,7 @@ func (b *builder) cached(first *found) string {
 	return filepath.Join(b.folder.path, "bin", name)
 }
 
-// arguments returns the arguments of go build: the main package, or one that is generated.
+// arguments returns the arguments for go build: the main package, or a generated one.
 func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
 		switch {
@@ -90,8 +90,8 @@ func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, e
 	return b.generate(ctx, packages)
 }
 
-// compile runs go build -v. It shows what the compiler reports and, if that takes long, how many
-// packages are built.
+// compile runs go build -v. It prints what the compiler reports and, if the build takes long, the
+// number of packages built so far.
 func (b *builder) compile(ctx context.Context, args ...string) error {
 	cmd := b.command(ctx, args...)
 	out := &compilerOutput{builder: b}
@@ -104,7 +104,7 @@ func (b *builder) compile(ctx context.Context, args ...string) error {
 	return goError(err)
 }
 
-// output runs the go command and returns its standard output. Its standard error is the error.
+// output runs the go command and returns its standard output. Its standard error becomes the error.
 func (b *builder) output(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := b.command(ctx, args...).Output()
 	var exit *exec.ExitError

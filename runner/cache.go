@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// keepPrograms is how long a program is kept after it was last run.
+// keepPrograms is how long a program is kept after its last run.
 const keepPrograms = 7 * 24 * time.Hour
 
-// A programFolder is the folder of a program in the user's cache: it has the program and the files
-// that it was built from.
+// A programFolder is a program's folder in the user's cache: it holds the program and the files
+// from which it was built.
 type programFolder struct{ path string }
 
-// programFolderOf returns the folder of the program of a list of packages. It removes the folders
-// of programs that were not run for a long time.
+// programFolderOf returns the folder of the program for a list of packages. It removes the folders
+// of programs that have not run for a long time.
 //
-// Nobody else may be able to put a program there, or to have a folder elsewhere emptied. So the
-// folders must be the user's, and be closed to others; symbolic links are refused.
+// Other users must not be able to put a program there, or to redirect the removal to another
+// folder. So the folders must belong to the user and be closed to others, and symbolic links are
+// refused.
 func programFolderOf(packages []*found) (*programFolder, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -45,7 +46,7 @@ func programFolderOf(packages []*found) (*programFolder, error) {
 	return &programFolder{path}, removeOld(filepath.Dir(path))
 }
 
-// ownFolder makes a folder that only this user can enter, or checks that it is one.
+// ownFolder creates a folder that only this user can enter, or checks that it is one.
 func ownFolder(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
 		return err
@@ -64,7 +65,7 @@ func ownFolder(path string) error {
 	return nil
 }
 
-// guarded returns an error if others may replace the folders in a folder.
+// guarded returns an error if other users may replace the folders in a folder.
 func guarded(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -76,10 +77,10 @@ func guarded(path string) error {
 	return nil
 }
 
-// programName matches the names of folders of programs.
+// programName matches the names of program folders.
 var programName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// removeOld removes the folders of programs that were not run for a long time, and nothing else.
+// removeOld removes the folders of programs that have not run for a long time, and nothing else.
 func removeOld(programs string) error {
 	root, err := os.OpenRoot(programs)
 	if err != nil {
@@ -102,7 +103,8 @@ func removeOld(programs string) error {
 // file returns the path of a file in the folder.
 func (f *programFolder) file(name string) string { return filepath.Join(f.path, name) }
 
-// write writes a file, unless it has that text already: the go command builds again what is newer.
+// write writes a file unless it already has that text, because the go command rebuilds when a file
+// is newer.
 func (f *programFolder) write(name, text string) error {
 	path := f.file(name)
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {

@@ -13,18 +13,18 @@ func mine(info os.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// open reports whether others may enter a folder.
+// open reports whether other users may enter a folder.
 func open(info os.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// replaceable reports whether others may rename what is in a folder.
+// replaceable reports whether other users may rename the entries of a folder.
 func replaceable(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	others := info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0
 	return others || ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
 }
 
-// lock waits until no other process has locked the file. The lock ends with the process at the
-// latest.
+// lock waits until no other process holds the lock on the file. The lock is released when the
+// process ends, if not before.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -73,19 +73,19 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return remoteError{err}
 	}
-	if result == nil { // its items are printed
+	if result == nil { // the items were printed
 		return nil
 	}
 	return c.printResult(result)
 }
 
-// printResult prints a result, or an item of one, as a line.
+// printResult prints a result, or an item of a stream, on one line.
 func (c *command) printResult(result json.RawMessage) error {
 	var value any
 	if err := codec.JSON.Decode(result, &value); err != nil {
 		return err
 	}
-	text, err := codec.JSON.Encode(value) // with Python's NaN and Infinity, if the result has them
+	text, err := codec.JSON.Encode(value) // with Python's NaN and Infinity, if the result contains them
 	if err != nil {
 		return err
 	}
@@ -93,11 +93,12 @@ func (c *command) printResult(result json.RawMessage) error {
 	return err
 }
 
-// unconsumedAfter is how long a call is silent that nobody takes.
+// unconsumedAfter is how long a call waits before the user is told that no process consumes its
+// requests.
 const unconsumedAfter = 2 * time.Second
 
-// sayIfUnconsumed says after a time that no process takes the requests of a service, which then
-// wait for one. The call has an error only at its deadline. The function that it returns ends this.
+// sayIfUnconsumed tells the user, after a while, that no process consumes the requests of a
+// service; the call itself only fails at its deadline. The returned function cancels this.
 func (c *command) sayIfUnconsumed(ctx context.Context, conn *transport.Conn, service string, after time.Duration) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -120,7 +121,7 @@ func (c *command) sayIfUnconsumed(ctx context.Context, conn *transport.Conn, ser
 
 var keyword = regexp.MustCompile(`^([A-Za-z_]\w*)=((?s).*)$`)
 
-// arguments returns the arguments of a call from the words after its method.
+// arguments returns the arguments of a call, from the words after its method.
 func arguments(words []string) []any {
 	var args []any
 	var named rpc.Kwargs

@@ -21,7 +21,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A command is one command line: its streams, and the flags that its commands share.
+// A command is one command line: its streams and the flags that all commands share.
 type command struct {
 	in       *os.File
 	out, err io.Writer
@@ -34,22 +34,22 @@ type command struct {
 	logLevel   slog.Level
 	logFormat  string
 
-	statistics time.Duration // in place of statisticsTime, in tests
+	statistics time.Duration // replaces statisticsTime in tests
 
 	flags    *pflag.FlagSet // of the command that runs
 	instance string         // of this process; self returns it
 	args     []string       // of the command line
 	json     bool           // the log is JSON
-	begun    bool           // the command line is correct and its command runs
+	begun    bool           // the command line is valid and its command runs
 
 	loggedLevel slog.LevelVar // of the log
 
 	processes processFlags
-	parent    *supervisor.Parent // of this process; nil if it has none that keeps it running
-	child     *isolate.Child     // this process, if it runs methods for another one
+	parent    *supervisor.Parent // of this process; nil if no parent keeps it running
+	child     *isolate.Child     // this process, if it runs methods for another
 }
 
-// program returns the commands of a user's program.
+// program returns the commands of a program of services.
 func (c *command) program(opts []fx.Option) *cobra.Command {
 	root := c.root(filepath.Base(os.Args[0]), "Run services that are called over AMQP")
 	root.Args = cobra.NoArgs
@@ -123,9 +123,9 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	return p.run(ctx, kill, opts)
 }
 
-// begin runs before each command, once its arguments are known to be correct.
+// begin runs before each command, once its arguments are known to be valid.
 func (c *command) begin(cmd *cobra.Command, _ []string) error {
-	if cmd.Flags().Changed("broker") && c.brokerFlag == "" { // of a variable that is not set, perhaps
+	if cmd.Flags().Changed("broker") && c.brokerFlag == "" { // perhaps from an unset variable
 		return usagef("--broker: is empty: give the broker's URI, or omit the flag")
 	}
 	if c.logFormat != "text" && c.logFormat != "json" {
@@ -143,7 +143,7 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// nameBroker sets the broker that the command line or the environment names.
+// nameBroker sets the broker named by the command line or the environment.
 func (c *command) nameBroker() (err error) {
 	if c.parent != nil && c.parent.Broker != "" {
 		c.broker = c.parent.Broker
@@ -170,7 +170,7 @@ func (c *command) configuration() (*settings, error) {
 		format = c.logFormat
 	}
 	c.logTo(level, format)
-	if c.child == nil { // else its parent has warned
+	if c.child == nil { // the parent has already warned
 		c.notices().warn(s.cfg.Warnings)
 	}
 	return s, nil
@@ -187,7 +187,8 @@ func (c *command) logTo(level slog.Level, format string) {
 	logTo(c.err, &c.loggedLevel, format, c.self(), c.parent)
 }
 
-// self returns the name of this process, which is the same in its log and in what it tells others.
+// self returns the name of this process, which is the same in its log and in what it tells other
+// processes.
 func (c *command) self() string {
 	if c.instance == "" {
 		c.instance = id.Instance()
@@ -195,8 +196,8 @@ func (c *command) self() string {
 	return c.instance
 }
 
-// notices returns the notices of the command. If the log is JSON, they are lines of the log, so
-// that a program can read standard error.
+// notices returns the notices of the command. If the log is JSON, they become log lines, so that a
+// program can parse standard error.
 func (c *command) notices() notices {
 	n := notices{lines: c.people(), log: slog.Default(), systemd: true, parent: c.parent}
 	if c.json {
@@ -205,7 +206,7 @@ func (c *command) notices() notices {
 	return n
 }
 
-// people returns the writer of lines for people.
+// people returns the writer for lines that people read.
 func (c *command) people() io.Writer {
 	if c.parent == nil || c.parent.Of == 1 {
 		return c.err
@@ -239,11 +240,11 @@ func (c *command) showConfigCommand() *cobra.Command {
 	}
 }
 
-// namekoConfig is the file that Nameko's show-config reads unless another is named.
+// namekoConfig is the file that Nameko's show-config reads by default.
 const namekoConfig = "config.yaml"
 
-// reach returns the configuration of connections to the broker of running services, for the command
-// name. The broker's management shows that name, this machine and this process.
+// reach returns the configuration of a connection to the broker of running services, for the
+// command name. The broker's management shows that name, the machine and the process.
 func (c *command) reach(s *settings, name string) (transport.Config, error) {
 	if err := c.nameBroker(); err != nil {
 		return transport.Config{}, err

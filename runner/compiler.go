@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// progressTime is how often a build says how far it is.
+// progressTime is how often a build reports its progress.
 const progressTime = 5 * time.Second
 
-// A compilerOutput gets the output of go build -v: the packages that it builds, which it counts,
-// and reports of the compiler, which it shows.
+// A compilerOutput receives the output of go build -v: it counts the packages that are built and
+// prints the compiler's reports.
 type compilerOutput struct {
 	*builder
 
@@ -25,7 +25,7 @@ type compilerOutput struct {
 	built int    // packages
 }
 
-// watch runs a build, and says meanwhile that it runs.
+// watch runs a build, and reports meanwhile that it is running.
 func (o *compilerOutput) watch(run func() error) error {
 	began, ended := time.Now(), make(chan struct{})
 	var teller sync.WaitGroup
@@ -67,7 +67,7 @@ func (o *compilerOutput) Write(p []byte) (int, error) {
 	}
 }
 
-// importPath matches a line that only names a package.
+// importPath matches a line that contains only an import path.
 var importPath = regexp.MustCompile(`^[^\s:#]+$`)
 
 func (o *compilerOutput) take(line string) {
@@ -78,11 +78,11 @@ func (o *compilerOutput) take(line string) {
 	o.report(o.fromHere(line))
 }
 
-// place matches the file and the line of a report.
+// place matches the file and the line of a compiler report.
 var place = regexp.MustCompile(`[^\s:"]+\.go:\d+`)
 
-// fromHere makes the paths of files in a report of the go command relative to the folder in which
-// the user stands.
+// fromHere makes the file paths in a report of the go command relative to the user's working
+// directory.
 func (b *builder) fromHere(report string) string {
 	here, err := os.Getwd()
 	if err != nil {

@@ -53,8 +53,8 @@ func (c *command) completeServices(cmd *cobra.Command, args []string, word strin
 	return beginningWith(names, word), cobra.ShellCompDirectiveNoFileComp
 }
 
-// beginningWith returns the names that begin with a word. They are from elsewhere, and go to a
-// shell: those that are not plain names are left out.
+// beginningWith returns the names that begin with a word. They come from elsewhere and go to a
+// shell, so it omits names with special characters.
 func beginningWith(names []string, word string) (fitting []string) {
 	for _, name := range names {
 		if strings.HasPrefix(name, word) && printable.Text(name) == name && !strings.ContainsAny(name, " \t\"'`$\\;&|<>(){}*?!#~") {
@@ -64,8 +64,8 @@ func beginningWith(names []string, word string) (fitting []string) {
 	return fitting
 }
 
-// askFleet connects to the broker and calls ask, for completionTime in all. Errors mean that there
-// are no completions.
+// askFleet connects to the broker and calls ask, within completionTime in total. An error means
+// that there are no completions.
 func (c *command) askFleet(cmd *cobra.Command, ask func(context.Context, *transport.Conn)) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
@@ -83,13 +83,13 @@ func (c *command) askFleet(cmd *cobra.Command, ask func(context.Context, *transp
 	if err != nil {
 		return
 	}
-	defer func() { _ = conn.Close(ctx) }() // within the limit
+	defer func() { _ = conn.Close(ctx) }() // within the time limit
 	ask(ctx, conn)
 }
 
-// fleetRows returns the rows of the services that answer, by service.
+// fleetRows returns the rows of the services that answer, keyed by service.
 func fleetRows(ctx context.Context, conn *transport.Conn) map[string][]fleet.RowStats {
-	answers, _ := fleet.Survey(ctx, conn, fleet.Question{Verb: "stats", Wait: completionTime * 2 / 3}) // what has come is shown
+	answers, _ := fleet.Survey(ctx, conn, fleet.Question{Verb: "stats", Wait: completionTime * 2 / 3}) // on an error, the answers received so far are shown
 	rows := map[string][]fleet.RowStats{}
 	for _, a := range answers.Answers {
 		var stats fleet.Stats
@@ -105,7 +105,7 @@ func fleetRows(ctx context.Context, conn *transport.Conn) map[string][]fleet.Row
 	return rows
 }
 
-// parameters returns NAME= for the parameters of a method that are not given yet.
+// parameters returns NAME= for each parameter of a method that is not given yet.
 func parameters(ctx context.Context, conn *transport.Conn, args []string) (names []string) {
 	dot := strings.LastIndex(args[0], ".")
 	if dot < 0 {

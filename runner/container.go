@@ -33,13 +33,13 @@ var kubernetesManifest string
 //go:embed units/compose.yaml.tmpl
 var composeFile string
 
-// A container is what the templates of a Deployment and of a compose file are filled with.
+// A container holds the data for the templates of a Deployment and of a compose file.
 type container struct {
-	Package string // as the user has named it
+	Package string // as named by the user
 	Name    string // of the Deployment, or of the service in the compose file
 	Image   string
 	Service string // the first service in the package
-	Grace   int    // seconds until a process that stops is killed
+	Grace   int    // seconds before a stopping process is killed
 
 	HTTP bool // it has rows that serve HTTP
 	Port int  // of HTTP
@@ -48,14 +48,14 @@ type container struct {
 	Databases []string // variables whose default names a PostgreSQL
 	Others    []string // variables without a default
 
-	// Of a Deployment.
+	// For a Deployment.
 	Replicas      int
 	Live, Ready   string // paths of the probes
 	ProbePort     int
 	Scheme        string // of the probes: HTTP or HTTPS
 	StartAttempts int    // how often the first probe may fail
 
-	// Of a compose file.
+	// For a compose file.
 	Build string // the folder with the Dockerfile; "" is none
 	Exec  string // the program in the image
 }
@@ -63,7 +63,7 @@ type container struct {
 // Postgres reports whether the services need a PostgreSQL.
 func (k *container) Postgres() bool { return k.Store || len(k.Databases) > 0 }
 
-// Required returns the variables that a Secret must have.
+// Required returns the variables that a Secret must contain.
 func (k *container) Required() []string {
 	if k.Store {
 		return []string{brokerVariable, storeVariable}
@@ -137,7 +137,7 @@ func (c *command) composeCommand() *cobra.Command {
 // label matches the names of Deployments and Services.
 var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// onePackage is the check of the arguments of a command that prints a unit for a package.
+// onePackage checks the arguments of a command that prints a unit for one package.
 func onePackage(command string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -151,7 +151,8 @@ func printUnit(to io.Writer, text string, data any) error {
 	return template.Must(template.New("unit").Parse(text)).Execute(to, data)
 }
 
-// inspect reads the configuration and fills k with what it and the services of a package say.
+// inspect fills k from the configuration and from the services of a package. It returns the
+// configuration.
 func (c *command) inspect(ctx context.Context, word string, k *container) (*settings, error) {
 	s, err := c.configuration()
 	if err != nil {
@@ -194,7 +195,8 @@ func (c *command) inspect(ctx context.Context, word string, k *container) (*sett
 	return s, nil
 }
 
-// documents builds the program of a package as gomeko run does, and has it describe its services.
+// documents builds the program of a package, as gomeko run does, and runs it to describe its
+// services.
 func (c *command) documents(ctx context.Context, word string) (documents []*contract.Document, err error) {
 	program, err := c.buildWithMain(ctx, []string{word}, "which describes services: name the package of the services")
 	if err != nil {
@@ -233,7 +235,7 @@ func uses(documents []*contract.Document, kinds ...string) bool {
 	})
 }
 
-// probe sets what the probes ask.
+// probe sets the paths and the scheme of the probes.
 func (k *container) probe(s *settings) (err error) {
 	host, port, _ := net.SplitHostPort(s.cfg.Admin)
 	k.Scheme = "HTTP"
@@ -255,7 +257,7 @@ func (k *container) probe(s *settings) (err error) {
 		"or gomeko.admin: 0.0.0.0:9090, and name the file with --config")
 }
 
-// webPort returns the port of HTTP, which must be reachable from outside of a container.
+// webPort returns the HTTP port, which must be reachable from outside the container.
 func (s *settings) webPort() (int, error) {
 	address := cmp.Or(s.cfg.WebAddress, "0.0.0.0:8000")
 	host, text, err := net.SplitHostPort(address)
@@ -266,8 +268,8 @@ func (s *settings) webPort() (int, error) {
 	return port, nil
 }
 
-// dockerfile returns the folder of the package or of its module that has a Dockerfile, "" if
-// neither has.
+// dockerfile returns the folder that contains a Dockerfile: that of the package or of its module,
+// or "".
 func (p *found) dockerfile() string {
 	folders := []string{p.Dir}
 	if p.Module != nil && p.Module.GoMod != "" {
@@ -281,7 +283,7 @@ func (p *found) dockerfile() string {
 	return ""
 }
 
-// fromHere returns the path of a folder from the current one, or its absolute path.
+// fromHere returns the path of a folder relative to the working directory, or its absolute path.
 func fromHere(dir string) string {
 	here, err := os.Getwd()
 	if err != nil {
@@ -294,10 +296,10 @@ func fromHere(dir string) string {
 	return filepath.ToSlash(near)
 }
 
-// notInTag matches what the tag of an image cannot have.
+// notInTag matches characters that an image tag must not contain.
 var notInTag = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
 
-// imageTag returns the tag of an image with a version.
+// imageTag returns the image tag for a version.
 func imageTag(version string) string {
 	return cmp.Or(notInTag.ReplaceAllString(version, "-"), "latest")
 }

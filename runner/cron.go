@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A cronCommand has what the commands about timers and periodic jobs share.
+// A cronCommand holds what the commands about timers and periodic jobs share.
 type cronCommand struct {
 	jobsCommand
 }
@@ -85,7 +85,7 @@ func (k *cronCommand) listCommand() *cobra.Command {
 	return cmd
 }
 
-// print prints a table, or a JSON object on each line.
+// print prints a table, or one JSON object per line.
 func (k *cronCommand) print(rows []cronRow, asJSON bool) error {
 	if asJSON {
 		return printLines(k.out, rows)
@@ -105,7 +105,7 @@ func (k *cronCommand) print(rows []cronRow, asJSON bool) error {
 	return t.flush()
 }
 
-// local returns a time in a zone, if this machine knows it.
+// local converts a time to a zone, if this machine knows the zone.
 func local(t time.Time, zone string) string {
 	if t.IsZero() {
 		return "-"
@@ -198,7 +198,7 @@ func (c *command) cronNextCommand() *cobra.Command {
 	return cmd
 }
 
-// printTicks prints the ticks after at, one on each line.
+// printTicks prints the ticks after at, one per line.
 func (c *command) printTicks(s *cron.Schedule, at time.Time, count int, asJSON bool) error {
 	lines := json.NewEncoder(c.out)
 	for range count {

@@ -20,7 +20,7 @@ type cronRow struct {
 // A cronJob is the job of a periodic row.
 type cronJob struct {
 	Name  string      `json:"name"`
-	ID    string      `json:"id,omitempty"`    // of the last one that was enqueued
+	ID    string      `json:"id,omitempty"`    // of the last one enqueued
 	State store.State `json:"state,omitempty"` // of the last one; "" if the store does not have it
 }
 
@@ -66,8 +66,8 @@ func (k *cronCommand) periodics(ctx context.Context) (rows []cronRow, err error)
 	return rows, err
 }
 
-// change does with a periodic row what the verb says, and reports whether there is such a row. It
-// is called as its field in the service's table is, or as its job.
+// change applies verb to a periodic row, and reports whether the row exists. name is the row's
+// field in the service's table, or its job.
 func (k *cronCommand) change(ctx context.Context, service, name string, verb fleet.Verb) (row cronRow, found bool, err error) {
 	err = k.ifStored(ctx, func(ctx context.Context, s *store.Store) error {
 		all, err := s.Periodics(ctx, service)

@@ -19,7 +19,7 @@ func (d *dataFlag) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&d.words, "data", nil, "`KEY=VALUE` of the context data, which is passed on with every call, such as user_id=7; may be repeated")
 }
 
-// values returns the data. A value that is valid JSON is that, any other a string.
+// values returns the data. A value that is valid JSON is decoded; any other is a string.
 func (d *dataFlag) values() (map[string]any, error) {
 	data := map[string]any{}
 	for _, word := range d.words {
@@ -36,7 +36,7 @@ func (d *dataFlag) values() (map[string]any, error) {
 	return data, nil
 }
 
-// context returns a ctx with the data.
+// context returns a ctx that carries the data.
 func (d *dataFlag) context(ctx context.Context) (context.Context, error) {
 	data, err := d.values()
 	for key, value := range data {
@@ -45,7 +45,7 @@ func (d *dataFlag) context(ctx context.Context) (context.Context, error) {
 	return ctx, err
 }
 
-// decoded returns the value of a JSON text. An integer is an int64, unless it is too large.
+// decoded decodes a JSON text. An integer becomes an int64 unless it is too large.
 func decoded(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -59,7 +59,7 @@ func decoded(text []byte) (any, error) {
 	return numbers(v), nil
 }
 
-// numbers returns v with numbers in place of json.Number.
+// numbers replaces each json.Number in v with a number.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:

@@ -43,7 +43,7 @@ func (c *command) deadCommand() *cobra.Command {
 	return cmd
 }
 
-// deadFlags are the flags of the commands about parked messages. Each has some of them.
+// deadFlags are the flags of the commands about parked messages. Each command has some of them.
 type deadFlags struct {
 	management string
 	wait       time.Duration
@@ -61,7 +61,7 @@ func (d *deadFlags) addSelection(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.since, "since", "", "only messages that failed within this `DURATION`, such as 2h or 3d")
 }
 
-// selection returns the messages that arguments and flags mean.
+// selection returns the messages selected by arguments and flags.
 func (d *deadFlags) selection(ids []string) (s parked.Selection, err error) {
 	s = parked.Selection{IDs: ids, Error: d.text}
 	if d.since != "" {
@@ -79,7 +79,7 @@ func (d *deadFlags) selection(ids []string) (s parked.Selection, err error) {
 	return s, nil
 }
 
-// ageOf returns a duration, which may be in days.
+// ageOf parses a duration, which may be in days.
 func ageOf(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
@@ -92,7 +92,7 @@ func ageOf(text string) (time.Duration, error) {
 	return age, err
 }
 
-// queueArgument requires a queue, and IDs if more is set.
+// queueArgument requires a queue, and accepts IDs only if more is set.
 func queueArgument(more bool) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || args[0] == "" || !more && len(args) > 1 {
@@ -123,7 +123,7 @@ func (c *command) withDesk(ctx context.Context, queue string, do func(context.Co
 		if err != nil {
 			return err
 		}
-		defer func() { _ = desk.Close(context.WithoutCancel(ctx)) }() // it ends with the connection too
+		defer func() { _ = desk.Close(context.WithoutCancel(ctx)) }() // closing the connection ends it, too
 		return do(ctx, desk)
 	}, signals...)
 }
@@ -164,7 +164,7 @@ func (c *command) deadShowCommand() *cobra.Command {
 	return cmd
 }
 
-// deadLook looks at the messages that args and d mean, and prints them.
+// deadLook reads the messages that args and d select, and prints them.
 func (c *command) deadLook(ctx context.Context, args []string, d deadFlags, print func(context.Context, *parked.Desk, []*parked.Message, bool) error) error {
 	selection, err := d.selection(args[1:])
 	if err != nil {
@@ -188,14 +188,14 @@ func (c *command) deadLook(ctx context.Context, args []string, d deadFlags, prin
 	}, stopping...)
 }
 
-// sayUnseen says that messages were not looked at.
+// sayUnseen says how many messages were not looked at.
 func (c *command) sayUnseen(queue string, seen, unseen int) {
 	if unseen > 0 {
 		say(c.err, "queue %s: looked at the %d oldest messages only: %d more are behind them", queue, seen, unseen)
 	}
 }
 
-// printDeadList prints a table, or a JSON object on each line.
+// printDeadList prints a table, or one JSON object per line.
 func (c *command) printDeadList(ctx context.Context, desk *parked.Desk, messages []*parked.Message, asJSON bool) error {
 	if asJSON {
 		return c.printJSON(ctx, desk, messages, false)
@@ -209,7 +209,7 @@ func (c *command) printDeadList(ctx context.Context, desk *parked.Desk, messages
 	return t.flush()
 }
 
-// idSize returns how many characters distinguish the IDs of messages, at least 8.
+// idSize returns how many characters are needed to distinguish the messages' IDs, at least 8.
 func idSize(messages []*parked.Message) int {
 	size := 8
 	for ; size < 36; size += 4 {
@@ -227,7 +227,7 @@ func idSize(messages []*parked.Message) int {
 	return size
 }
 
-// printJSON prints a JSON object on each line.
+// printJSON prints one JSON object per line.
 func (c *command) printJSON(ctx context.Context, desk *parked.Desk, messages []*parked.Message, content bool) error {
 	lines := json.NewEncoder(printable.NewWriter(c.out, printable.JSON))
 	lines.SetEscapeHTML(false)
@@ -239,7 +239,7 @@ func (c *command) printJSON(ctx context.Context, desk *parked.Desk, messages []*
 	return nil
 }
 
-// printDead prints messages for people, or a JSON object on each line.
+// printDead prints messages for people, or one JSON object per line.
 func (c *command) printDead(ctx context.Context, desk *parked.Desk, messages []*parked.Message, asJSON bool) error {
 	if asJSON {
 		return c.printJSON(ctx, desk, messages, true)

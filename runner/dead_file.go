@@ -31,7 +31,7 @@ func (c *command) deadExportCommand() *cobra.Command {
 	}
 }
 
-// export writes what is parked.
+// export writes the parked messages.
 func (c *command) export(ctx context.Context, desk *parked.Desk) error {
 	look, err := desk.Look(ctx)
 	if err != nil {

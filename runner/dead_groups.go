@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// deadGroups prints what is parked in all queues, in groups.
+// deadGroups prints the parked messages of all queues in groups.
 func (c *command) deadGroups(ctx context.Context, conn *transport.Conn, d deadFlags) error {
 	queues, err := c.deadQueues(ctx, conn, d)
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *command) groupsOf(ctx context.Context, conn *transport.Conn, queue stri
 	return parked.Groups(look.Messages), err
 }
 
-// printGroups prints a table, or a JSON object on each line.
+// printGroups prints a table, or one JSON object per line.
 func (c *command) printGroups(groups []parked.Group, asJSON bool) error {
 	if asJSON {
 		lines := json.NewEncoder(printable.NewWriter(c.out, printable.JSON))
@@ -77,7 +77,7 @@ func (c *command) printGroups(groups []parked.Group, asJSON bool) error {
 	return t.flush()
 }
 
-// deadQueues returns the queues that may have parked messages, in order.
+// deadQueues returns the queues that may have parked messages, sorted.
 func (c *command) deadQueues(ctx context.Context, conn *transport.Conn, d deadFlags) (queues []string, err error) {
 	api, named, err := managementOf(d.management)
 	if err != nil {

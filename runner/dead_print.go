@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// A table is printed in columns. Its cells come from elsewhere.
+// A table is printed in columns. Its cells may come from untrusted sources.
 type table struct{ w *tabwriter.Writer }
 
 func newTable(out io.Writer, columns ...string) table {
@@ -33,13 +33,13 @@ func (t table) row(cells ...string) {
 
 func (t table) flush() error { return t.w.Flush() }
 
-// shortened returns a text for a cell.
+// shortened shortens a text for a cell.
 func shortened(text string) string { return clip.Text(text, 120) }
 
 // printView prints a parked message for people.
 func printView(w io.Writer, v parked.View) error {
 	var b strings.Builder
-	line := func(name, format string, args ...any) { // what is in the message cannot begin a line
+	line := func(name, format string, args ...any) { // a message cannot begin a line of its own
 		b.WriteString(printable.Text(fmt.Sprintf("%-11s"+format, append([]any{name}, args...)...)) + "\n")
 	}
 	line("id", "%s", v.ID)
@@ -66,7 +66,7 @@ func printView(w io.Writer, v parked.View) error {
 	return err
 }
 
-// object returns a JSON object with its name, "" for an empty one.
+// object returns a JSON object after its name, or "" for an empty object.
 func object(name string, v any) string {
 	text, err := json.Marshal(v)
 	if err != nil || string(text) == "{}" || string(text) == "null" {
@@ -75,10 +75,10 @@ func object(name string, v any) string {
 	return name + "\n" + indented(text) + "\n"
 }
 
-// block returns text with each line indented, so that none looks like one of printView.
+// block indents each line of text, so that none looks like a line of printView.
 func block(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
-// indented returns JSON as people read it. A string that is not part of an object is a block.
+// indented formats JSON for people. A string that is not part of an object becomes a block.
 func indented(text json.RawMessage) string {
 	var plain string
 	if json.Unmarshal(text, &plain) == nil {

@@ -62,8 +62,8 @@ func (d *deadFlags) addWork(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&d.all, "all", false, "all messages that are parked now")
 }
 
-// work returns the work that arguments and flags mean. They must select messages: by IDs, by their
-// errors or all of them.
+// work returns the work that arguments and flags ask for. They must select messages: by ID, by
+// error, or all.
 func (d *deadFlags) work(ids []string) (w parked.Work, err error) {
 	named := 0
 	for _, isNamed := range []bool{len(ids) > 0, d.all, d.text != ""} {
@@ -81,7 +81,7 @@ func (d *deadFlags) work(ids []string) (w parked.Work, err error) {
 	return w, err
 }
 
-// rateOf returns how many messages a second "50/s" or "none" is; 0 is no limit.
+// rateOf parses "50/s" or "none" as messages per second; 0 means no limit.
 func rateOf(text string) (float64, error) {
 	if text == "" || text == "none" {
 		return 0, nil
@@ -95,14 +95,14 @@ func rateOf(text string) (float64, error) {
 	return n / seconds, nil
 }
 
-// deadRetry replays the messages that args and d mean.
+// deadRetry replays the messages that args and d select.
 func (c *command) deadRetry(ctx context.Context, args []string, d deadFlags) error {
 	w, err := d.work(args[1:])
 	if err != nil {
 		return err
 	}
 	signals := stopping
-	if d.edit { // Ctrl-C is the editor's
+	if d.edit { // the editor handles Ctrl-C
 		signals = []os.Signal{syscall.SIGTERM}
 		defer ignoreInterrupts()()
 	}
@@ -124,10 +124,10 @@ func (c *command) deadRetry(ctx context.Context, args []string, d deadFlags) err
 	}, signals...)
 }
 
-// reportTime is how often long work says how far it is.
+// reportTime is how often long work reports its progress.
 const reportTime = 2 * time.Second
 
-// take does the work, says how far it is, and prints what was done.
+// take does the work, reports its progress, and prints the result.
 func (c *command) take(ctx context.Context, desk *parked.Desk, w parked.Work, done string) error {
 	next := time.Now().Add(reportTime)
 	w.Progress = func(n, of int) {

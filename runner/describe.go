@@ -49,7 +49,7 @@ func (c *command) describeOwnCommand(opts []fx.Option) *cobra.Command {
 	return cmd
 }
 
-// describeOwn makes the services of opts, and describes them.
+// describeOwn creates the services of opts and describes them.
 func (c *command) describeOwn(opts []fx.Option) ([]*contract.Document, error) {
 	if err := c.nameBroker(); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (c *command) describeOwn(opts []fx.Option) ([]*contract.Document, error) {
 	return contract.Of(p.container.Host(), s.serializer("json")), nil
 }
 
-// selectOwn returns the document of SERVICE, or the part of it that describes SERVICE.METHOD.
+// selectOwn returns the document of SERVICE, or the part that describes SERVICE.METHOD.
 func selectOwn(documents []*contract.Document, word string) ([]*contract.Document, error) {
 	service, method := word, ""
 	find := func() int {
@@ -98,7 +98,7 @@ func selectOwn(documents []*contract.Document, word string) ([]*contract.Documen
 	return []*contract.Document{one}, nil
 }
 
-// printDocuments prints documents for people, or as one JSON object on each line.
+// printDocuments prints documents for people, or as one JSON object per line.
 func (c *command) printDocuments(documents []*contract.Document, asJSON bool) error {
 	for i, d := range documents {
 		if asJSON {
@@ -125,7 +125,7 @@ func (c *command) printDocuments(documents []*contract.Document, asJSON bool) er
 	return nil
 }
 
-// describePackage builds the program of a package as gomeko run does, and has it describe its
+// describePackage builds the program of a package, as gomeko run does, and runs it to describe its
 // services.
 func (c *command) describePackage(ctx context.Context, word string, flags []string) error {
 	program, err := c.buildWithMain(ctx, []string{word}, "which describes services: name the package of the services, or run the program and name the service")
@@ -135,8 +135,8 @@ func (c *command) describePackage(ctx context.Context, word string, flags []stri
 	return become(program, append([]string{program, "describe"}, flags...))
 }
 
-// buildWithMain builds the program of packages, which has the commands of [Main]. why is what it is
-// needed for, and what to do without it.
+// buildWithMain builds the program of packages, which must have the commands of [Main]. The error
+// message uses why: what the program is needed for, and what to do without it.
 func (c *command) buildWithMain(ctx context.Context, words []string, why string) (program string, err error) {
 	b := &builder{notices: c.notices()}
 	packages, err := b.find(ctx, words)
@@ -144,7 +144,7 @@ func (c *command) buildWithMain(ctx context.Context, words []string, why string)
 		return "", err
 	}
 	for _, p := range packages {
-		if p.Name == "main" && !p.callsMain() { // it may do anything if it is run
+		if p.Name == "main" && !p.callsMain() { // running it could do anything
 			return "", fmt.Errorf("%s: its main function does not call runner.Main, %s", p.ImportPath, why)
 		}
 	}
@@ -159,7 +159,7 @@ func (p *found) callsMain() (calls bool) {
 	for _, name := range append(p.GoFiles, p.CgoFiles...) {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
-			return true // the compiler says what is wrong
+			return true // the compiler reports the error
 		}
 		qualifier := qualifierOf(file, runnerPackage)
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -173,12 +173,12 @@ func (p *found) callsMain() (calls bool) {
 	return calls
 }
 
-// isPackage reports whether the argument of describe is a package, and not a service.
+// isPackage reports whether the argument of describe is a package rather than a service.
 func isPackage(word string) bool {
 	return word == "." || word == ".." || strings.ContainsAny(word, "/"+string(filepath.Separator)) || selected.MatchString(word)
 }
 
-// describeRunning asks processes for the description of SERVICE or SERVICE.METHOD.
+// describeRunning asks running processes for the description of SERVICE or SERVICE.METHOD.
 func (c *command) describeRunning(ctx context.Context, word string, timeout time.Duration, asJSON bool) error {
 	return c.withBroker(ctx, "gomeko describe", func(ctx context.Context, conn *transport.Conn) error {
 		var documents []*contract.Document
@@ -187,7 +187,7 @@ func (c *command) describeRunning(ctx context.Context, word string, timeout time
 			documents, err = fleet.Describe(ctx, conn, word[:dot], timeout)
 			documents, err = onlyMethod(documents, word[dot+1:], err)
 		}
-		if documents == nil { // the name of a service may have dots, too
+		if documents == nil { // the name of a service may contain dots, too
 			var whole error
 			if documents, whole = fleet.Describe(ctx, conn, word, timeout); whole == nil || err == nil {
 				err = whole
@@ -203,7 +203,7 @@ func (c *command) describeRunning(ctx context.Context, word string, timeout time
 	})
 }
 
-// onlyMethod returns the part of each document that describes a method. A version may lack it.
+// onlyMethod returns the part of each document that describes a method. Some versions may lack it.
 func onlyMethod(documents []*contract.Document, method string, err error) (with []*contract.Document, _ error) {
 	for _, d := range documents {
 		one, lacks := d.Only(method)

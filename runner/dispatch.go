@@ -76,7 +76,7 @@ func (c *command) publishCommand() *cobra.Command {
 	return cmd
 }
 
-// payload returns the value of a word that is JSON, or of standard input for -.
+// payload returns the JSON value in a word, or in standard input for -.
 func (c *command) payload(word string) (json.RawMessage, error) {
 	text := []byte(word)
 	if word == "-" {
@@ -91,7 +91,7 @@ func (c *command) payload(word string) (json.RawMessage, error) {
 	return text, nil
 }
 
-// clipped returns the beginning of a text for an error.
+// clipped shortens a text for an error.
 func clipped(text []byte) string {
 	const most = 60
 	if len(text) > most {

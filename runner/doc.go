@@ -1,17 +1,17 @@
 // Package runner runs services: it reads the configuration, connects to the broker, starts the
-// services and stops them in order. Programs import it, services do not.
+// services and stops them in order. Programs import it; packages of services do not.
 //
 // # A program
 //
-// [Main] is the main function of a program of services. The services come in fx modules, which
-// contain a [service.Provide] for each:
+// [Main] is the main function of a program of services. Pass it fx modules, which contain a
+// [service.Provide] for each service:
 //
 //	func main() { runner.Main(orders.Module, users.Module) }
 //
 // Constructors in the modules can take a *config.Config, and [config.Provide] decodes a key of the
-// file into a struct. docs/configuration.md has all keys.
+// file into a struct. docs/configuration.md lists all keys.
 //
-// # A program that has a main function already
+// # A program with its own main function
 //
 // [Run] runs services in a program with its own main function, flags and logger. It reads no flags,
 // handles no signals and prints nothing. It returns when its context has ended and the services
@@ -40,10 +40,10 @@
 //	orders show-config                               print the configuration
 //
 // All commands have the flags --broker URI, --config FILE, --log-level and --log-format text|json.
-// The broker is that of --broker, else GOMEKO_BROKER of the environment, else AMQP_URI of the
-// configuration, else AMQP_URI of the environment, else amqp://guest:guest@localhost:5672/. With
-// --broker embedded, the program hosts a broker in memory. --broker @FILE reads the URI from a
-// file.
+// The broker's URI is taken from --broker, else GOMEKO_BROKER in the environment, else AMQP_URI in
+// the configuration, else AMQP_URI in the environment; the default is
+// amqp://guest:guest@localhost:5672/. With --broker embedded, the program hosts a broker in memory.
+// --broker @FILE reads the URI from a file.
 //
 // Results go to stdout, everything else to stderr. The exit status is 0 if a signal stopped the
 // program, 1 if it failed, 2 if the command line was wrong, 4 if it ended because of
@@ -51,31 +51,33 @@
 //
 // # Stopping
 //
-// With --procs N, a parent process keeps N processes running; docs/command.md has what it does. The
-// rest of this comment is about a single process, or each of them.
+// With --procs N, a parent process keeps N processes running; docs/command.md describes it. The
+// rest of this comment applies to a single process, and to each of the N processes.
 //
 // SIGINT, SIGTERM and SIGHUP stop the services in order. They accept no more calls; running calls
 // get gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of
 // that time. A second signal ends the process at once, without hooks, and the broker redelivers
 // unfinished calls. If a service fails, the others are stopped in order, too, and its error is the
-// last line. The log counts the calls of a stop:
+// last line. The log counts the calls that were running or waiting:
 //
 //	level=INFO msg=drained instance=vm1/4711-9f3c finished=3 cut_off=0 given_back=0 duration=1.2s
 //
-// Calls that were cut off had begun, and those given back had not. The broker redelivers both.
+// Calls that were cut off had started; calls that were given back had not. The broker redelivers
+// both.
 //
 // # The log
 //
-// Main replaces log/slog's default logger by one that writes to stderr. Every line has the
-// instance, host/pid-xxxx. Every line with the context of a call (slog.InfoContext) also has its
-// service, method and call_id. The level is that of --log-level, else of LOGGING in the
-// configuration, else INFO; the format is that of --log-format, else gomeko.log_format, else text.
-// A call that runs 5 s longer than its deadline is logged once, with its stack.
+// Main replaces log/slog's default logger with one that writes to stderr. Every line has the
+// instance, host/pid-xxxx. A line that is logged with the context of a call (slog.InfoContext) also
+// has its service, method and call_id. The level is taken from --log-level, else from LOGGING in
+// the configuration; the default is INFO. The format is taken from --log-format, else from
+// gomeko.log_format; the default is text. A call that runs 5 s past its deadline is logged once,
+// with its stack.
 //
-// With the format json, every line on stderr is JSON, also those that the program prints for people
-// otherwise, and durations are text such as "1.5s".
+// With the format json, every line on stderr is JSON, including those that are otherwise printed
+// for people, and durations are text such as "1.5s".
 //
-// If the reader of the log ends, as in "orders 2>&1 | head", the program continues without a log.
+// If the reader of the log exits, as in "orders 2>&1 | head", the program continues without a log.
 //
 // # Readiness
 //
@@ -89,12 +91,12 @@
 //	TimeoutStopSec=30
 //	WatchdogSec=20
 //
-// TimeoutStopSec must be longer than gomeko.grace. With WatchdogSec, systemd restarts a process
-// that has frozen: the program tells systemd at half that interval that it is alive.
+// TimeoutStopSec must be longer than gomeko.grace. With WatchdogSec, the program tells systemd at
+// half that interval that it is alive, and systemd restarts it if it freezes.
 //
 // # The command gomeko
 //
-// [Gomeko] is the main function of cmd/gomeko. It has the commands above and more: "new NAME" makes
+// [Gomeko] is the main function of cmd/gomeko. It has the commands above and more: "new NAME" creates
 // a module with a service, "run PKG" builds a package of services and runs it, "build PKG -o FILE"
 // only builds it, "broker" hosts a broker in memory, and "broker status" prints the queues,
 // consumers and connections of any broker with RabbitMQ's management API.

@@ -20,12 +20,12 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// An unableError is why gomeko doctor could not look.
+// An unableError says why gomeko doctor could not examine something.
 type unableError struct{ error }
 
 func (e unableError) Unwrap() error { return e.error }
 
-// unable returns err with its exit status, unless it is a mistake in the command line.
+// unable wraps err with its exit status, unless it is a mistake in the command line.
 func unable(err error) error {
 	var usage usageError
 	if err == nil || errors.As(err, &usage) {
@@ -94,7 +94,8 @@ func (c *command) doctorOwnCommand(opts []fx.Option) *cobra.Command {
 	return cmd
 }
 
-// examine looks, for the services of opts unless it is nil, and prints what it finds.
+// examine runs the examination and prints its findings. It includes the services of opts unless
+// opts is nil.
 func (c *command) examine(ctx context.Context, f doctorFlags, opts []fx.Option) error {
 	patient, err := c.patient(f, opts)
 	if err != nil {
@@ -115,7 +116,7 @@ func (c *command) examine(ctx context.Context, f doctorFlags, opts []fx.Option) 
 	return nil
 }
 
-// patient returns what to look at.
+// patient returns what to examine.
 func (c *command) patient(f doctorFlags, opts []fx.Option) (doctor.Patient, error) {
 	p := doctor.Patient{Version: version(), Wait: f.wait}
 	api, named, err := managementOf(f.management)
@@ -144,9 +145,8 @@ func (c *command) patient(f doctorFlags, opts []fx.Option) (doctor.Patient, erro
 	return p, err
 }
 
-// examined returns what opens the store of jobs for gomeko doctor, nil if there is none to look at,
-// and whether services bring its tables to their version. A file that does not exist is not
-// created.
+// examined returns a function that opens the store of jobs for gomeko doctor, or nil if there is no
+// store to examine. migrated reports whether services migrate its tables. It never creates a file.
 func (s *settings) examined() (open func(context.Context) (*store.Store, error), migrated bool, err error) {
 	uri, err := s.storeURI("")
 	if uri == "" && err == nil {
@@ -164,7 +164,7 @@ func (s *settings) examined() (open func(context.Context) (*store.Store, error),
 	return func(ctx context.Context) (*store.Store, error) { return connectStore(ctx, uri) }, isFile || s.jobsKeys.Migrate, nil
 }
 
-// printReport prints a report: what is wrong to stdout, and what was examined to stderr.
+// printReport prints a report: the findings to stdout, and what was examined to stderr.
 func (c *command) printReport(r *doctor.Report, asJSON bool) error {
 	for i := range r.Findings {
 		f := &r.Findings[i]

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// dotenvFile has variables of the environment, for development.
+// dotenvFile sets environment variables during development.
 const dotenvFile = ".env"
 
-// A dotenv is the file .env. Its variables do not replace those that the environment has.
+// A dotenv is the file .env. Its variables do not override those of the environment.
 type dotenv struct{ set map[string]bool }
 
-// load sets the variables of the file, if it exists, and unsets those that it had before.
+// load sets the variables in the file, if it exists, and unsets those that the last load has set.
 func (d *dotenv) load() error {
 	for name := range d.set {
 		_ = os.Unsetenv(name)
@@ -40,8 +40,8 @@ func (d *dotenv) load() error {
 
 var dotenvLine = regexp.MustCompile(`^(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)$`)
 
-// parseDotenv returns the variables of a text with lines NAME=VALUE. A value may be in quotes;
-// without them it ends before a space and #.
+// parseDotenv parses lines of the form NAME=VALUE. A value may be quoted; an unquoted one ends
+// before a space and #.
 func parseDotenv(text string) (variables [][2]string, err error) {
 	number := 0
 	for line := range strings.Lines(text) {

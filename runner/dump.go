@@ -33,13 +33,13 @@ func (c *command) dumpCommand() *cobra.Command {
 	return cmd
 }
 
-// A dumped is a call that runs, as a line of gomeko dump --json.
+// A dumped is a running call, as a line of gomeko dump --json.
 type dumped struct {
 	Instance string `json:"instance"`
 	fleet.DumpedCall
 }
 
-// printDump prints the calls, and below each its stack.
+// printDump prints each call with its stack below it.
 func (c *command) printDump(answers fleet.Answers, asJSON bool) error {
 	for _, a := range answers.Answers {
 		if a.Error != "" {

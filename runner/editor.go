@@ -12,22 +12,22 @@ import (
 	"github.com/gomeko/gomeko/internal/parked"
 )
 
-// An edit is the work of replaying messages whose bodies the user edits.
+// An edit replays messages whose bodies the user edits first.
 type edit struct {
 	*command
 
 	desk *parked.Desk
-	file string // with what the user wrote last, until that message is replayed
+	file string // what the user wrote last, kept until that message is replayed
 }
 
-// change has the user edit the body of a message. It returns [parked.ErrSkip] if the file is empty
-// then. It is a Work.Edit.
+// change lets the user edit the body of a message. It returns [parked.ErrSkip] if the user leaves
+// the file empty. It is used as Work.Edit.
 func (e *edit) change(ctx context.Context, m *parked.Message) error {
 	before, err := e.desk.Text(ctx, m)
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp("", "gomeko-*.json") // only the user can read it
+	file, err := os.CreateTemp("", "gomeko-*.json") // readable only by the user
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (e *edit) change(ctx context.Context, m *parked.Message) error {
 	return e.desk.SetText(ctx, m, text)
 }
 
-// replay replays a message that was edited. It is a Work.Do.
+// replay replays an edited message. It is used as Work.Do.
 func (e *edit) replay(ctx context.Context, m *parked.Message) error {
 	err := e.desk.Replay(ctx, m)
 	if err == nil {
@@ -72,7 +72,7 @@ func (e *edit) remove() {
 	}
 }
 
-// explain returns the error of the work, with the file that has what the user wrote.
+// explain adds to the error of the work which file has the user's text.
 func (e *edit) explain(err error) error {
 	if err == nil || e.file == "" {
 		return err
@@ -94,7 +94,7 @@ func (c *command) openEditor(ctx context.Context, file string) error {
 	return nil
 }
 
-// ignoreInterrupts has Ctrl-C do nothing to this process. A program that it starts still gets it.
+// ignoreInterrupts makes this process ignore Ctrl-C. A program that it starts still receives it.
 func ignoreInterrupts() (restore func()) {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)

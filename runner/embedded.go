@@ -14,14 +14,14 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// embeddedBroker is the value of --broker and of Config.Broker that hosts a broker in the process.
+// embeddedBroker, as the value of --broker or Config.Broker, hosts a broker in the process.
 const embeddedBroker = "embedded"
 
 // An embedded is a broker that this process hosts.
 type embedded struct {
 	*broker.Broker
 	notices
-	instead string // the remedy when its port is in use
+	instead string // what to do if its port is in use
 }
 
 // brokerOf returns the configuration of a broker with the user and the virtual host of u.
@@ -37,14 +37,14 @@ func brokerOf(u *url.URL) broker.Config {
 	return cfg
 }
 
-// newEmbedded returns a broker that does not listen yet.
+// newEmbedded returns a broker that is not listening yet.
 func newEmbedded(cfg broker.Config, n notices) *embedded {
 	cfg.Logger = n.log
 	return &embedded{Broker: broker.New(cfg), notices: n}
 }
 
-// embeddedAt returns the URI of an embedded broker that replaces the broker at uri. It has the same
-// port and user if uri is on this machine, and the default ones otherwise.
+// embeddedAt returns the URI of an embedded broker that stands in for the broker at uri. It has the
+// same port and user if uri is on this machine, otherwise the default ones.
 func embeddedAt(uri string) *url.URL {
 	u, err := url.Parse(uri)
 	if err != nil || !loopback(u.Hostname()) {
@@ -75,15 +75,15 @@ func (e *embedded) listen(address string) error {
 }
 
 const (
-	// takingTime is how long clients have to take and acknowledge the last replies. When its
-	// connection is closed, amqp091-go drops the messages that it has read and not delivered.
+	// takingTime is how long clients have to receive and acknowledge the last replies. When its
+	// connection is closed, amqp091-go drops messages that it has read but not delivered.
 	takingTime = time.Second
 
 	// partingTime is how long clients then have to close their connections.
 	partingTime = 5 * time.Second
 )
 
-// stop waits for clients to take the last replies, and closes the broker.
+// stop waits until clients have received the last replies, and closes the broker.
 func (e *embedded) stop() {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -93,7 +93,7 @@ func (e *embedded) stop() {
 	lost := e.Messages()
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
-	_ = e.Close(ctx) // it cuts off clients that stay
+	_ = e.Close(ctx) // cuts off clients that stay connected
 	line := "embedded broker stopped"
 	switch lost {
 	case 0:

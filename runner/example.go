@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// examples are the examples in the help of commands, by the command's path below the program, which
-// stands in them as PROGRAM. Those of a program of services are under "program".
+// examples are the examples in the help of commands, keyed by the command's path below the program.
+// PROGRAM stands for the program's name. Those of a program of services are under "program".
 var examples = map[string]string{
 	"": `PROGRAM new greeting
 PROGRAM run ./examples/helloworld

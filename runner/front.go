@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// A frontService gives the process of gomeko front its name.
+// A frontService names the process of gomeko front.
 type frontService struct {
 	_ service.Name `service:"front"`
 }

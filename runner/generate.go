@@ -12,11 +12,12 @@ import (
 	"text/template"
 )
 
-// mainFolder is the folder of the generated program, as the go command sees it. It is below the
-// folder of the first package, so that it can import internal packages there. It never exists.
+// mainFolder is the folder of the generated program, as the go command sees it. It lies below the
+// folder of the first package, so that it can import internal packages there. It never exists on
+// disk.
 const mainFolder = "gomeko_run_main"
 
-// generate generates a main package that runs packages, and returns the arguments of go build. It
+// generate generates a main package that runs packages, and returns the arguments for go build. It
 // writes nothing next to the user's code.
 func (b *builder) generate(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
@@ -46,7 +47,7 @@ func (b *builder) generate(ctx context.Context, packages []*found) ([]string, er
 	return append(args, filepath.Join(env.folder, mainFolder)), nil
 }
 
-// An environment is where the go command finds modules.
+// An environment says where the go command finds modules.
 type environment struct {
 	GOMOD, GOWORK string
 
@@ -91,7 +92,7 @@ func (b *builder) environment(ctx context.Context, first *found) (*environment, 
 
 const gomekoModule = "github.com/gomeko/gomeko"
 
-// overlay writes the generated program, and returns the overlay file that shows it to go build at
+// overlay writes the generated program, and returns the overlay file that makes go build see it at
 // path.
 func (b *builder) overlay(path string, packages []*found) (string, error) {
 	var source strings.Builder
@@ -105,8 +106,8 @@ func (b *builder) overlay(path string, packages []*found) (string, error) {
 	return b.folder.file("overlay.json"), errors.Join(b.folder.write("main.go", source.String()), b.folder.write("overlay.json", string(text)))
 }
 
-// modfile copies go.mod and go.sum, so that the build can add the requirements of the generated
-// program to the copies. It keeps those of an earlier build if the originals have not changed.
+// modfile copies go.mod and go.sum, so that the build can add the generated program's requirements
+// to the copies. It keeps the copies of an earlier build if the originals have not changed.
 func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 	copied, texts, original := b.folder.file("go.mod"), map[string]string{}, gomod+"\n"
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -131,7 +132,7 @@ func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 	return copied, b.folder.write("original", original)
 }
 
-// makeAbsolute makes the folders of replace directives absolute: they are relative to dir.
+// makeAbsolute makes the folders in replace directives absolute; they are relative to dir.
 func (b *builder) makeAbsolute(ctx context.Context, copied, dir string) error {
 	out, err := b.output(ctx, "mod", "edit", "-json", copied)
 	if err != nil {
@@ -162,7 +163,7 @@ func (b *builder) makeAbsolute(ctx context.Context, copied, dir string) error {
 	return err
 }
 
-// A program is the data of the template of a main package.
+// A program holds the data for the template of a main package.
 type program struct {
 	Packages []programPackage
 	LeftOut  []string // services of a Module that are not to run
@@ -172,7 +173,7 @@ type program struct {
 type programPackage struct {
 	Path     string
 	Module   bool
-	Services []string // to provide one by one
+	Services []string // provided one by one
 }
 
 func newProgram(packages []*found) program {
@@ -200,8 +201,8 @@ func (p program) Provides() bool {
 	return slices.ContainsFunc(p.Packages, func(p programPackage) bool { return len(p.Services) > 0 })
 }
 
-// asksForTraces reports whether the environment says where OpenTelemetry sends to. Then a generated
-// program links package observe/otel, which reads the variables again when it starts.
+// asksForTraces reports whether environment variables configure an OpenTelemetry exporter. If so,
+// the generated program links package observe/otel, which reads the variables when it starts.
 func asksForTraces(environ []string) bool {
 	return slices.ContainsFunc(environ, func(variable string) bool {
 		name, value, _ := strings.Cut(variable, "=")

@@ -21,7 +21,7 @@ func (c *command) gomeko() *cobra.Command {
 	return root
 }
 
-// version returns the versions of gomeko, which is (devel) if built in a clone, and of Go.
+// version returns the versions of gomeko, or (devel) if it was built in a clone, and of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -85,7 +85,7 @@ func (c *command) runCommand() *cobra.Command {
 	return run
 }
 
-// changed returns the flags of the command line but some, to pass them to the program.
+// changed returns the flags given on the command line, except some, to pass them to the program.
 func changed(flags *pflag.FlagSet, except ...string) []string {
 	var given []string
 	flags.Visit(func(f *pflag.Flag) {

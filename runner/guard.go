@@ -12,11 +12,11 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// maxFile is the size of the file of a value, in bytes, over which it is refused.
+// maxFile limits the size of a file with a value, in bytes.
 const maxFile = 64 << 10
 
-// guard returns the option that has rows with allow refuse calls without a grant, if there are keys
-// of control panels. A program may have its own keys instead.
+// guard returns the option that makes rows with allow refuse calls without a grant, if keys of
+// control panels are configured. A program may provide its own keys instead.
 func (s *settings) guard() (fx.Option, error) {
 	text, err := fileValue(s.cfg.GrantKey)
 	if err != nil || text == "" {
@@ -29,7 +29,7 @@ func (s *settings) guard() (fx.Option, error) {
 	return service.Defaults(keys.Guard()), nil
 }
 
-// keyError names the key of the configuration that err is about.
+// keyError adds the configuration key to err.
 func (s *settings) keyError(err error) error {
 	if err == nil {
 		return nil
@@ -37,7 +37,7 @@ func (s *settings) keyError(err error) error {
 	return fmt.Errorf("%s: gomeko.grant_key: %w", s.file, err)
 }
 
-// fileValue returns a value of the configuration: the text, or what the file has that @FILE names.
+// fileValue returns a configured value: the text itself or, for @FILE, the content of the file.
 func fileValue(configured string) (string, error) {
 	file, isFile := strings.CutPrefix(strings.TrimSpace(configured), "@")
 	if !isFile {

@@ -42,11 +42,11 @@ func (c *command) healthCommand() *cobra.Command {
 	return cmd
 }
 
-// A healthState is a process, as a row of gomeko health.
+// A healthState is a process in the output of gomeko health.
 type healthState struct {
 	Instance string   `json:"instance"`
 	Services []string `json:"services"`
-	Error    string   `json:"error,omitempty"` // why it has not said how it is
+	Error    string   `json:"error,omitempty"` // why it has not reported its health
 	fleet.Health
 }
 
@@ -95,7 +95,7 @@ func (c *command) printHealth(states []healthState) error {
 	return t.flush()
 }
 
-// unwell returns an error if anything is not well.
+// unwell returns an error if anything is unhealthy.
 func unwell(states []healthState) error {
 	if len(states) == 0 {
 		return errors.New("no instance says that it is well")

@@ -16,8 +16,9 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// isolation returns the extension that runs isolated methods in children: this program, with the
-// arguments of its command line. It is nil in a test binary, which would run its tests again.
+// isolation returns the extension that runs isolated methods in child processes, which run this
+// program with the same command line. It is nil in a test binary, because a child would run the
+// tests again.
 func (p *process) isolation() service.Extension {
 	if flag.Lookup("test.v") != nil {
 		return func(*service.Host) error { return nil }
@@ -33,8 +34,8 @@ func (p *process) isolation() service.Extension {
 	}})
 }
 
-// runChild runs methods for the parent of this process until that ends. Start, hooks and
-// dependencies are those of the services; none of their entrypoints is started.
+// runChild runs methods for the parent process until the parent ends. It runs the services' Start,
+// hooks and dependencies, but starts none of their entrypoints.
 func (p *process) runChild(ctx context.Context, opts []fx.Option) error {
 	err := p.serveChild(ctx, opts)
 	if err != nil {
@@ -65,7 +66,7 @@ func (p *process) serveChild(ctx context.Context, opts []fx.Option) error {
 // childArguments returns the arguments of a program that has its own main function.
 func childArguments() []string { return os.Args[1:] }
 
-// A deaf is a listener that accepts nothing: a child that publishes to a hub serves no HTTP.
+// A deaf is a listener that accepts nothing. A child that publishes to a hub serves no HTTP.
 type deaf struct {
 	closed chan struct{}
 	once   sync.Once
@@ -85,5 +86,5 @@ func (d *deaf) Close() error {
 	return nil
 }
 
-// Addr returns the address of no port.
+// Addr returns an address without a port.
 func (d *deaf) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }

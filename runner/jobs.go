@@ -23,7 +23,7 @@ import (
 
 const storeUsage = "`URI` of the store: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE, or @FILE to read it from a file"
 
-// A jobsCommand has what the commands about jobs share.
+// A jobsCommand holds what the commands about jobs share.
 type jobsCommand struct {
 	*command
 
@@ -70,12 +70,12 @@ func (j *jobsCommand) with(ctx context.Context, open func(ctx context.Context, u
 	return do(ctx, s, db)
 }
 
-// checked opens a store whose tables must fit.
+// checked opens a store and checks that its tables have the right version.
 func checked(ctx context.Context, uri string) (*store.Store, error) {
 	return openStore(ctx, uri, false)
 }
 
-// jobIDs requires IDs of jobs, exactly one if single is set.
+// jobIDs requires IDs of jobs, or exactly one if single is set.
 func jobIDs(single bool) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || single && len(args) > 1 || slices.Contains(args, "") {
@@ -131,8 +131,8 @@ func (j *jobsCommand) listCommand() *cobra.Command {
 	return cmd
 }
 
-// listJobs lists the jobs of a service or, if there are none, of a service and a name: services'
-// names may have dots.
+// listJobs lists the jobs of a service. If there are none, it tries to split the argument into a
+// service and a job name, because names of services may contain dots.
 func listJobs(ctx context.Context, s *store.Store, filter store.Filter) ([]store.Job, error) {
 	found, err := s.List(ctx, filter)
 	if dot := strings.LastIndexByte(filter.Service, '.'); err == nil && len(found) == 0 && dot > 0 {
@@ -142,7 +142,7 @@ func listJobs(ctx context.Context, s *store.Store, filter store.Filter) ([]store
 	return found, err
 }
 
-// printJobs prints a table, or a JSON object on each line.
+// printJobs prints a table, or one JSON object per line.
 func (j *jobsCommand) printJobs(found []store.Job, hidden jobview.Secrets, limit int, asJSON bool) error {
 	views := make([]jobView, len(found))
 	for i := range found {
@@ -172,7 +172,7 @@ func (j *jobsCommand) printJobs(found []store.Job, hidden jobview.Secrets, limit
 	return t.flush()
 }
 
-// progress returns how far a job has come.
+// progress returns the progress of a job.
 func (v *jobView) progress() string {
 	if v.Progress == nil {
 		return ""
@@ -197,7 +197,7 @@ func (j *jobsCommand) printCounts(ctx context.Context, s *store.Store, asJSON bo
 	return t.flush()
 }
 
-// printRow prints v as JSON on a line.
+// printRow prints v as one line of JSON.
 func printRow(out io.Writer, v any) error {
 	lines := json.NewEncoder(printable.NewWriter(out, printable.JSON))
 	lines.SetEscapeHTML(false)

@@ -32,8 +32,7 @@ func (j *jobsCommand) cancelCommand() *cobra.Command {
 	}
 }
 
-// each does something with each of the jobs, and prints what was done. One that fails does not keep
-// the others from it.
+// each calls do for each job and prints the results. An error does not prevent the others.
 func (j *jobsCommand) each(ctx context.Context, ids []string, do func(context.Context, *store.Store, string) (string, error)) error {
 	return j.with(ctx, checked, func(ctx context.Context, _ *settings, s *store.Store) error {
 		var failed []error
@@ -62,7 +61,7 @@ func (j *jobsCommand) retryCommand() *cobra.Command {
 		Args: jobIDs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if edited {
-				defer ignoreInterrupts()() // Ctrl-C is the editor's
+				defer ignoreInterrupts()() // the editor handles Ctrl-C
 			}
 			return j.each(cmd.Context(), args, func(ctx context.Context, s *store.Store, id string) (string, error) {
 				var payload []byte
@@ -92,13 +91,14 @@ func (j *jobsCommand) retryCommand() *cobra.Command {
 	return cmd
 }
 
-// editPayload has the user edit the payload of a job. It returns nil if the file is empty then.
+// editPayload lets the user edit the payload of a job. It returns nil if the user leaves the file
+// empty.
 func (j *jobsCommand) editPayload(ctx context.Context, job *store.Job) ([]byte, error) {
 	var value any
 	if err := json.Unmarshal(job.Payload, &value); err != nil {
 		return nil, fmt.Errorf("job %s: its payload is %s, and only JSON can be edited: retry it without --edit", job.ID, job.ContentType)
 	}
-	file, err := os.CreateTemp("", "gomeko-*.json") // only the user can read it
+	file, err := os.CreateTemp("", "gomeko-*.json") // readable only by the user
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (j *jobsCommand) migrateCommand() *cobra.Command {
 	}
 }
 
-// pruneBatch is how many jobs are deleted in one statement.
+// pruneBatch is how many jobs one statement deletes.
 const pruneBatch = 1000
 
 // keepTime is the default of gomeko.jobs.keep.
@@ -187,7 +187,7 @@ func (j *jobsCommand) pruneCommand() *cobra.Command {
 	return cmd
 }
 
-// prune deletes jobs in batches, and says how far it is.
+// prune deletes jobs in batches and reports its progress.
 func (j *jobsCommand) prune(ctx context.Context, s *store.Store, keep time.Duration) error {
 	total, next := 0, time.Now().Add(reportTime)
 	for {

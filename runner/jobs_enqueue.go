@@ -114,7 +114,7 @@ func (j *jobsCommand) enqueue(ctx context.Context, service, name string, args []
 	return err
 }
 
-// warnUnknown warns of a job that no worker of the store has, or has had.
+// warnUnknown warns if no worker of the store has, or had, such a job.
 func (j *jobsCommand) warnUnknown(ctx context.Context, db *store.Store, service, name string) error {
 	rows, err := db.Hosted(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func (j *jobsCommand) warnUnknown(ctx context.Context, db *store.Store, service,
 	return nil
 }
 
-// meant asks for the name that was probably meant, "" if none is near.
+// meant asks about the known name that is closest, or returns "" if none is close.
 func meant(name string, known []string) string {
 	if near := nearest.Likely(name, known); near != "" {
 		return ": did you mean " + near + "?"

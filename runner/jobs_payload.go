@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// languages are what payload prints code for.
+// languages are the languages in which payload can print code.
 var languages = []string{"curl", "python", "php"}
 
 func (j *jobsCommand) payloadCommand() *cobra.Command {
@@ -53,7 +53,7 @@ func (j *jobsCommand) payloadCommand() *cobra.Command {
 	return cmd
 }
 
-// A jobPayload is the message of a job, for templates of code.
+// A jobPayload is the message of a job, for code templates.
 type jobPayload struct {
 	ID, Service, Key, Body string
 	VHost                  string // escaped for a URL's path
@@ -89,16 +89,16 @@ func (p jobPayload) print(out io.Writer, text string) error {
 	return err
 }
 
-// quoteJSON returns a literal of JSON, which Python reads too.
+// quoteJSON returns a JSON literal, which is also valid in Python.
 func quoteJSON(s string) (string, error) {
-	text, err := json.Marshal(s) // escapes <, > and & too, which every reader takes
+	text, err := json.Marshal(s) // also escapes <, > and &, which every reader accepts
 	return string(text), err
 }
 
-// quoteShell returns an argument for a shell.
+// quoteShell quotes an argument for a shell.
 func quoteShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// quotePHP returns a literal of PHP.
+// quotePHP returns a PHP string literal.
 func quotePHP(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
@@ -120,7 +120,7 @@ func (p jobPayload) Curl() (string, error) {
 	return quoteShell(text), err
 }
 
-// payloadCode are the templates, by their language; "" is all of them.
+// payloadCode maps each language to its template; "" is all of them.
 var payloadCode = map[string]string{
 	"curl":   curlCode,
 	"python": pythonCode,

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A lineView is the line of a resource as JSON.
+// A lineView is the queue for a resource as JSON.
 type lineView struct {
 	Resource string  `json:"resource"`
 	First    jobView `json:"first"`
@@ -96,7 +96,7 @@ func (j *jobsCommand) printLine(ctx context.Context, s *store.Store, resource st
 	return t.flush()
 }
 
-// since returns since when a job of a resource runs, or waits.
+// since returns how long a job has held a resource, or waited for it.
 func since(job *store.Job) string {
 	at := job.RunAt
 	if job.State == store.Running {

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A jobView is a job as the commands print it. What looks like a secret is masked.
+// A jobView is a job as the commands print it. Values that look like secrets are masked.
 type jobView struct {
 	ID       string        `json:"id"`
 	Seq      int64         `json:"seq"`
@@ -49,11 +49,11 @@ type jobView struct {
 	Result   any           `json:"result,omitempty"`
 	Attempts []attemptView `json:"attempts,omitempty"`
 
-	// Hidden says why what the job came with, and what its methods said of it, is not shown.
+	// Hidden says why the job's arguments, and what its methods reported about it, are not shown.
 	Hidden string `json:"hidden,omitempty"`
 }
 
-// An attemptView is an attempt of a job that did not end in success.
+// An attemptView is an attempt of a job that did not succeed.
 type attemptView struct {
 	Number  int       `json:"number"`
 	Kind    string    `json:"kind"`
@@ -65,7 +65,7 @@ type attemptView struct {
 	Stack   string    `json:"stack,omitempty"`
 }
 
-// secretsOf reads what workers have said about their rows. Everything is shown if all is set.
+// secretsOf reads which rows workers have marked as secret. If all is set, nothing is hidden.
 func secretsOf(ctx context.Context, s *store.Store, all bool) (jobview.Secrets, error) {
 	if all {
 		return nil, nil
@@ -73,7 +73,7 @@ func secretsOf(ctx context.Context, s *store.Store, all bool) (jobview.Secrets, 
 	return jobview.Of(ctx, s)
 }
 
-// hide removes what a job came with, and what may quote it.
+// hide removes the job's arguments, and everything that may quote them.
 func (v *jobView) hide(why string) {
 	if why == "" || v.Payload == nil && v.Text == "" && v.Error == "" && len(v.Attempts) == 0 {
 		return
@@ -94,7 +94,7 @@ func (v *jobView) hide(why string) {
 	}
 }
 
-// viewOf returns a job without its payload and its attempts.
+// viewOf returns the view of a job, without its payload and attempts.
 func viewOf(j *store.Job) jobView {
 	onRetry := ""
 	if j.Pass {
@@ -221,7 +221,7 @@ func printJob(w io.Writer, v *jobView) error {
 	return err
 }
 
-// text returns an attempt for people.
+// text formats an attempt for people.
 func (a *attemptView) text() string {
 	text := fmt.Sprintf("\nattempt %d: %s on %s, %s to %s\n%s\n", a.Number, a.Kind, printable.Text(a.Host), local(a.Started, ""), local(a.Ended, ""), indent(a.Error))
 	if a.Stack != "" {
@@ -238,7 +238,7 @@ func attempts(n int) string {
 	return fmt.Sprintf("%d attempts", n)
 }
 
-// indent indents a text from elsewhere, so that it cannot begin a line of ours.
+// indent indents a text from elsewhere, so that it cannot begin a line of our output.
 func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
 }

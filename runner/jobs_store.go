@@ -24,18 +24,18 @@ type jobsSettings struct {
 }
 
 const (
-	// storeVariable stands for the key gomeko.jobs.store and for the flag --store.
+	// storeVariable replaces the key gomeko.jobs.store and the flag --store.
 	storeVariable = "GOMEKO_JOBS_STORE"
 
-	// storeFile is the SQLite file, beside the configuration, that processes with an embedded broker
-	// use.
+	// storeFile is the SQLite file, next to the configuration, that processes with an embedded
+	// broker use.
 	storeFile = "gomeko-jobs.db"
 
 	sqliteScheme = "sqlite:"
 	noStore      = "none"
 )
 
-// Validate checks the keys. It is called when they are read.
+// Validate checks the keys. It is called after decoding.
 func (j *jobsSettings) Validate() error { return checkStore(j.Store) }
 
 // checkStore returns an error unless uri names a store.
@@ -52,7 +52,7 @@ func isPostgres(uri string) bool {
 	return strings.HasPrefix(uri, "postgres://") || strings.HasPrefix(uri, "postgresql://")
 }
 
-// storeURI returns the store that the environment or the configuration names, "" if neither does.
+// storeURI returns the store named by named, the environment or the configuration, or "".
 func (s *settings) storeURI(named string) (string, error) {
 	uri, err := secretValue("--store", storeVariable, named)
 	if err != nil {
@@ -65,8 +65,8 @@ func (s *settings) storeURI(named string) (string, error) {
 // storeBeside returns the file of the default store.
 func (s *settings) storeBeside() string { return filepath.Join(filepath.Dir(s.file), storeFile) }
 
-// jobs returns the configuration of jobs. Without a named store it is a file if the broker is
-// embedded, and there is none otherwise.
+// jobs returns the configuration of jobs. If no store is named, it is a file for an embedded
+// broker, and none otherwise.
 func (s *settings) jobs(embedded bool) (jobs.Config, error) {
 	cfg := jobs.Config{Keep: s.jobsKeys.Keep}
 	uri, err := s.storeURI("")
@@ -81,8 +81,8 @@ func (s *settings) jobs(embedded bool) (jobs.Config, error) {
 }
 
 // openStore opens a store. It creates or migrates the tables of a SQLite file, which belongs to
-// this host, and those of PostgreSQL if migrate is set; otherwise tables that do not fit are an
-// error.
+// this host. It does so in PostgreSQL only if migrate is set; otherwise tables of another version
+// are an error.
 func openStore(ctx context.Context, uri string, migrate bool) (*store.Store, error) {
 	s, err := connectStore(ctx, uri)
 	if err != nil {
@@ -100,7 +100,7 @@ func openStore(ctx context.Context, uri string, migrate bool) (*store.Store, err
 	return s, nil
 }
 
-// connectStore opens a store whatever its tables are.
+// connectStore opens a store without checking its tables.
 func connectStore(ctx context.Context, uri string) (*store.Store, error) {
 	if file, ok := strings.CutPrefix(uri, sqliteScheme); ok {
 		return sqlite.Open(ctx, file)
@@ -108,8 +108,8 @@ func connectStore(ctx context.Context, uri string) (*store.Store, error) {
 	return postgres.Open(ctx, uri)
 }
 
-// storeOfJobs opens the store for a command, nil if none is named and the default file does not
-// exist.
+// storeOfJobs opens the store for a command. It returns nil if none is named and the default file
+// does not exist.
 func (s *settings) storeOfJobs(ctx context.Context, named string, open func(ctx context.Context, uri string) (*store.Store, error)) (*store.Store, error) {
 	uri, err := s.storeURI(named)
 	if uri == "" && err == nil {

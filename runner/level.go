@@ -59,7 +59,7 @@ func (c *command) levelCommand() *cobra.Command {
 	return cmd
 }
 
-// A changedLevel is a row of gomeko level.
+// A changedLevel is a row in the output of gomeko level.
 type changedLevel struct {
 	Instance string `json:"instance"`
 	fleet.LevelChange

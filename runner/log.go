@@ -10,9 +10,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// logTo replaces slog's default logger: it writes to w in the format text or json, with the
-// instance, the name of the process, in every line, and its number if it is one of several of a
-// parent.
+// logTo replaces slog's default logger with one that writes text or json to w. Every line has the
+// instance, which is the name of the process, and the process's number if a parent runs several.
 func logTo(w io.Writer, level slog.Leveler, format, instance string, parent *supervisor.Parent) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
@@ -27,7 +26,7 @@ func logTo(w io.Writer, level slog.Leveler, format, instance string, parent *sup
 	slog.SetDefault(log)
 }
 
-// maskAttr masks what looks like a secret in texts and errors of the log.
+// maskAttr masks texts and errors that look like secrets.
 func maskAttr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:
@@ -40,8 +39,8 @@ func maskAttr(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// jsonAttr is maskAttr for JSON. It writes durations as text, such as 1.5s: JSON has no type for
-// them.
+// jsonAttr is maskAttr for JSON. It writes durations as text such as 1.5s, because JSON has no type
+// for them.
 func jsonAttr(groups []string, a slog.Attr) slog.Attr {
 	if v := a.Value.Resolve(); v.Kind() == slog.KindDuration {
 		return slog.String(a.Key, v.Duration().String())

@@ -18,8 +18,7 @@ import (
 
 // Main is the main function of a program of services. It runs the command line, which by default
 // runs the services of opts, and exits the process with its status. The package comment describes
-// the commands, flags and signals. A program with other flags or its own logger calls [Run]
-// instead.
+// the commands, flags and signals. A program with its own flags or logger calls [Run] instead.
 func Main(opts ...fx.Option) {
 	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(c.execute(c.program(opts), commandArguments()))
@@ -35,12 +34,12 @@ func Gomeko() {
 const (
 	exitFailed = 1
 	exitUsage  = 2
-	exitUnable = 3 // of gomeko doctor: it could not look
+	exitUnable = 3 // gomeko doctor could not examine something
 	exitStuck  = 4 // methods have not returned: see gomeko.max_stuck
 )
 
-// execute runs a command line and returns the exit status. What it prints on stderr cannot control
-// a terminal.
+// execute runs a command line and returns the exit status. Its output on stderr contains no
+// terminal escapes.
 func (c *command) execute(root *cobra.Command, args []string) int {
 	c.err = printable.NewWriter(c.err, printable.Lines)
 	c.args = args
@@ -79,8 +78,8 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	return exitFailed
 }
 
-// complain prints the error of a command, and the remedy unless it is "". If the log is JSON, the
-// error is a line of the log.
+// complain prints the error of a command, and the remedy unless that is "". If the log is JSON, the
+// error is a log line.
 func (c *command) complain(err error, remedy string) {
 	text := secret.Mask(err.Error())
 	switch {
@@ -98,8 +97,8 @@ func (c *command) complain(err error, remedy string) {
 	}
 }
 
-// A remoteError is an error with a text from elsewhere. It is printed on one line, so that it
-// cannot look like lines of ours.
+// A remoteError is an error whose text comes from elsewhere. It is printed on one line, so it
+// cannot imitate lines of our output.
 type remoteError struct{ error }
 
 func (e remoteError) Error() string { return printable.Text(e.error.Error()) }

@@ -36,7 +36,7 @@ func (m management) Get(ctx context.Context, path string, into any) (http.Header
 	if err != nil {
 		return nil, err
 	}
-	request.Close = true // there are few
+	request.Close = true // few requests are made
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
@@ -55,11 +55,12 @@ func (m management) Get(ctx context.Context, path string, into any) (http.Header
 	return response.Header, nil
 }
 
-// A managedQueue is a queue as the management API describes it. RabbitMQ counts every 5 s.
+// A managedQueue is a queue as the management API describes it. RabbitMQ updates the counts every 5
+// s.
 type managedQueue struct {
 	Name      string `json:"name"`
 	Type      string `json:"type"`
-	Messages  *int   `json:"messages"` // with those that wait for a missing target; nil if RabbitMQ has not counted yet
+	Messages  *int   `json:"messages"` // includes messages that wait for a missing target; nil if RabbitMQ has not counted yet
 	Consumers *int   `json:"consumers"`
 	Exclusive bool   `json:"exclusive"`
 }
@@ -72,17 +73,17 @@ func (m management) queues(ctx context.Context, vhost string) (all []managedQueu
 	return all, err
 }
 
-// exampleManagement is the form of a management API's URI in messages, which are masked.
+// exampleManagement shows the form of a management API's URI in messages, which are masked.
 const exampleManagement = "http://USER:PASSWORD@rabbitmq:15672"
 
-// addManagement adds the flag --management, without which a command asks running services only.
+// addManagement adds the flag --management. Without it, a command asks only running services.
 func addManagement(cmd *cobra.Command, uri *string) {
 	cmd.Flags().StringVar(uri, "management", "", "`URI` of the broker's management API, or @FILE to read it from a file, such as "+
 		defaultManagement+" (default: "+managementVariable+" of the environment)")
 }
 
-// managementOf returns the management API that the flag --management or the environment names, and
-// whether one does.
+// managementOf returns the management API named by the flag --management or the environment, and
+// whether there is one.
 func managementOf(flag string) (m management, named bool, err error) {
 	uri, err := secretValue("--management", managementVariable, flag)
 	if err != nil {

@@ -83,7 +83,7 @@ func (c *command) makeService(ctx context.Context, dir string, made *scaffold.Se
 	return nil
 }
 
-// cloneFrom returns the folder of the clone as go.mod in dir names it: relative if it was given so.
+// cloneFrom returns the folder of the clone for the go.mod in dir: a relative path if clone is one.
 func cloneFrom(dir, clone string) (string, error) {
 	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
 		return "", usagef("--clone %s: must be the folder of a clone of gomeko: %w", clone, err)
@@ -102,10 +102,12 @@ func cloneFrom(dir, clone string) (string, error) {
 	return filepath.Rel(from, to)
 }
 
-// released matches the versions that the go command can fetch: not those of changed files.
+// released matches the versions that the go command can fetch; builds with local changes have
+// others.
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
-// gomekoVersion returns the version of gomeko that new modules require: that of this program.
+// gomekoVersion returns the version of gomeko that new modules require: the version of this
+// program.
 func gomekoVersion(clone string) (string, error) {
 	if clone != "" {
 		return "v0.0.0", nil

@@ -8,13 +8,13 @@ import (
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
 
-// notices tell what a process does: in lines for people, or, without lines, in the log.
+// notices tell what a process does, in lines for people or, if lines is nil, in the log.
 type notices struct {
 	lines   io.Writer
 	log     *slog.Logger
-	systemd bool // is told, too
+	systemd bool // systemd is told, too
 
-	parent *supervisor.Parent // is told in place of systemd
+	parent *supervisor.Parent // told instead of systemd
 }
 
 // tell writes line, or logs msg and attrs.
@@ -26,7 +26,7 @@ func (n notices) tell(line, msg string, attrs ...any) {
 	n.log.Info(msg, attrs...) //nolint:sloglint // callers pass constants
 }
 
-// line writes a line about something that the log has in another form.
+// line writes a line that the log contains in another form.
 func (n notices) line(format string, args ...any) {
 	if n.lines != nil {
 		say(n.lines, format, args...)
@@ -44,7 +44,7 @@ func (n notices) warn(warnings []string) {
 	}
 }
 
-// report writes a line of another program, or logs it.
+// report writes or logs a line of another program's output.
 func (n notices) report(line string) {
 	if n.lines != nil {
 		say(n.lines, "%s", line)

@@ -33,8 +33,9 @@ func (c *command) addOnly(cmd *cobra.Command) {
 	cmd.Flags().Var((*rowsFlag)(&c.only), "only", "run only this row, `SERVICE.ROW` such as images.Resize; separate several by commas (default: all rows)")
 }
 
-// checkOnly returns a mistake for each service that would run only some of its methods: they share
-// a queue, and a process that lacks a method refuses its calls though another one has it.
+// checkOnly returns a mistake for each service of which only some methods would run. The methods
+// share a queue, so a process that lacks a method would refuse its calls although another process
+// has it.
 func checkOnly(rows []*service.Row) error {
 	var mistakes []error
 	missing, given := map[string][]string{}, map[string]bool{}

@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-// A found is a package to run: the output of go list -json, and what its source has.
+// A found is a package to run: the output of go list -json, and what was found in its source.
 type found struct {
 	Dir, ImportPath, Name string
 	GoFiles, CgoFiles     []string
@@ -37,7 +37,7 @@ type found struct {
 // selected matches PKG:Service, but not C:\orders.
 var selected = regexp.MustCompile(`^(.+):([\pL_][\pL\d_]*)$`)
 
-// find returns the packages that words name.
+// find returns the packages named by words.
 func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 	var packages []*found
 	for i, word := range words {
@@ -69,7 +69,7 @@ func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 }
 
 // list returns the packages that match a pattern, and the folder in which the go command ran. If
-// the pattern is a folder, that is the folder, because it may be in another module.
+// the pattern is a folder, it runs there, because the folder may be in another module.
 func list(ctx context.Context, pattern string) (listed []*found, dir string, err error) {
 	info, err := os.Stat(pattern)
 	switch {
@@ -172,8 +172,8 @@ func qualifierOf(file *ast.File, imported string) string {
 	return ""
 }
 
-// isService reports whether a struct has a field of type service.Name. The start reports a name
-// that is not blank.
+// isService reports whether a struct has a field of type service.Name. If that field is not blank,
+// the start reports it.
 func isService(s *ast.StructType, qualifier string) bool {
 	for _, field := range s.Fields.List {
 		of, ok := field.Type.(*ast.SelectorExpr)
@@ -187,7 +187,7 @@ func isService(s *ast.StructType, qualifier string) bool {
 	return false
 }
 
-// relative writes a folder as the go command does: ./users.
+// relative formats a folder as the go command does: ./users.
 func relative(dir string) string {
 	if filepath.IsAbs(dir) || build.IsLocalImport(dir) {
 		return dir

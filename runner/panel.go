@@ -38,7 +38,7 @@ type panelSettings struct {
 	OIDC      *oidcSettings `yaml:"oidc"` // nil is none
 }
 
-// Validate checks the keys. It is called when they are read.
+// Validate checks the keys. It is called after decoding.
 func (p *panelSettings) Validate() error { return checkDatabase(p.Database) }
 
 // checkDatabase returns an error unless uri names a database.
@@ -51,14 +51,15 @@ func checkDatabase(uri string) error {
 }
 
 const (
-	// panelVariable stands for the key gomeko.panel.database and for the flag --database.
+	// panelVariable replaces the key gomeko.panel.database and the flag --database.
 	panelVariable = "GOMEKO_PANEL_DATABASE"
 
-	// panelFile is the SQLite file, beside the configuration, that is used if no database is named.
+	// panelFile is the SQLite file, next to the configuration, that is used if no database is
+	// named.
 	panelFile = "gomeko-panel.db"
 )
 
-// A panelCommand has what the commands about the accounts of the control panel share.
+// A panelCommand holds what the commands about the accounts of the control panel share.
 type panelCommand struct {
 	*command
 
@@ -96,7 +97,7 @@ func (p *panelCommand) with(ctx context.Context, do func(context.Context, *accou
 	return p.withDatabase(ctx, s, func(ctx context.Context, a *account.Accounts, _ *sql.DB, _ account.Dialect) error { return do(ctx, a) })
 }
 
-// withDatabase opens the accounts and calls do, also with their database.
+// withDatabase opens the accounts and calls do with them and their database.
 func (p *panelCommand) withDatabase(ctx context.Context, s *settings, do func(context.Context, *account.Accounts, *sql.DB, account.Dialect) error) error {
 	uri, err := secretValue("--database", panelVariable, p.database)
 	if err == nil {
@@ -125,12 +126,12 @@ func (p *panelCommand) withDatabase(ctx context.Context, s *settings, do func(co
 	return do(ctx, accounts, db, dialect)
 }
 
-// edit opens the accounts and calls do with an editor for the user of this host.
+// edit opens the accounts and calls do with an editor that acts as this host's user.
 func (p *panelCommand) edit(ctx context.Context, do func(context.Context, *account.Editor) error) error {
 	return p.with(ctx, func(ctx context.Context, a *account.Accounts) error { return do(ctx, a.As(operator())) })
 }
 
-// operator is the user of this host, as the audit trail has it.
+// operator is the user of this host, as recorded in the audit trail.
 func operator() account.Actor {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
@@ -143,7 +144,7 @@ func operator() account.Actor {
 	return account.Actor{Name: name + "@" + host, Address: "command line"}
 }
 
-// password asks for a password, twice on a terminal. Otherwise it reads a line of stdin.
+// password asks for a password, on a terminal twice. Otherwise it reads a line of stdin.
 func (p *panelCommand) password(name string) (string, error) {
 	if !isTerminal(p.in) {
 		line, err := bufio.NewReader(p.in).ReadString('\n')

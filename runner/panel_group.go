@@ -45,7 +45,7 @@ func (p *panelCommand) groupVerb(verb, short string, do func(ctx context.Context
 	}
 }
 
-// A shownGroup is a group in JSON.
+// A shownGroup is a group as JSON.
 type shownGroup struct {
 	Path    string    `json:"path"`
 	Members []string  `json:"members"`
@@ -96,7 +96,7 @@ func branch(g account.Group) string {
 	return printable.Text(line)
 }
 
-// A shownEntry is an entry of the audit trail in JSON.
+// A shownEntry is an entry of the audit trail as JSON.
 type shownEntry struct {
 	Seq     int64          `json:"seq"`
 	At      time.Time      `json:"at"`

@@ -24,7 +24,7 @@ type oidcSettings struct {
 	GroupPrefix  string              `yaml:"group_prefix"`
 }
 
-// signOn returns the login at an OpenID provider, nil if none is configured.
+// signOn returns the login at an OpenID provider, or nil if none is configured.
 func (p *panelSettings) signOn() (panel.SignOn, error) {
 	o := p.OIDC
 	if o == nil {

@@ -21,13 +21,13 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// tokenVariable stands for the flag --token.
+// tokenVariable replaces the flag --token.
 const tokenVariable = "GOMEKO_PANEL_TOKEN"
 
-// runTime is for the end of a run that is cancelled, and for what is recorded then.
+// runTime limits how long it may take to end a cancelled run and record the outcome.
 const runTime = 10 * time.Second
 
-// A runFlags has the flags of gomeko panel run.
+// runFlags are the flags of gomeko panel run.
 type runFlags struct {
 	token    string
 	store    string
@@ -63,7 +63,7 @@ func (p *panelCommand) runCommand() *cobra.Command {
 	return cmd
 }
 
-// runRequest returns what the arguments ask for.
+// runRequest returns the request that the arguments describe.
 func runRequest(cmd *cobra.Command, args []string) (q run.Request, err error) {
 	if q.Service, q.Row, err = jobArgument(cmd, args); err != nil {
 		return q, err
@@ -155,11 +155,11 @@ func (p *panelCommand) runIn(ctx context.Context, cfg run.Config, who run.Who, q
 	return p.reportRun(ctx, runs, who, last)
 }
 
-// confirmRun asks whether to run a row whose tag has confirm.
+// confirmRun asks for confirmation if the row's tag has confirm.
 func (p *panelCommand) confirmRun(ctx context.Context, runs *run.Runs, q run.Request) error {
 	row, err := runs.Row(ctx, q.Service, q.Row)
 	if err != nil || !row.Confirm {
-		return nil // Start says what is wrong
+		return nil // Start reports the mistake
 	}
 	name := q.Service + "." + row.Name
 	if !isTerminal(p.in) {
@@ -173,7 +173,8 @@ func (p *panelCommand) confirmRun(ctx context.Context, runs *run.Runs, q run.Req
 	return nil
 }
 
-// followRun prints what a run does, until it has ended. If ctx ends before, a call is cancelled.
+// followRun prints the progress of a run until it has ended. If ctx ends first, it cancels a call,
+// but leaves a job running.
 func (p *panelCommand) followRun(ctx context.Context, runs *run.Runs, who run.Who, x *run.Run) (*run.Run, error) {
 	states, err := runs.Watch(ctx, who, x.ID)
 	if err != nil {
@@ -209,7 +210,7 @@ func (p *panelCommand) followRun(ctx context.Context, runs *run.Runs, who run.Wh
 	return runs.Wait(limited, who, x.ID)
 }
 
-// reportRun prints the result of a run that has ended, or returns its error.
+// reportRun prints the result of a finished run, or returns its error.
 func (p *panelCommand) reportRun(ctx context.Context, runs *run.Runs, who run.Who, x *run.Run) error {
 	if x.State != run.Succeeded {
 		text := string(x.State)

@@ -25,20 +25,20 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// panelAddress is where the control panel is served by default: for this machine only, because it
-// is not encrypted there.
+// panelAddress is the default address of the control panel. It is a loopback address because the
+// connection is not encrypted.
 const panelAddress = "127.0.0.1:8080"
 
-// Limits of the server of the control panel. Answers have no limit of time, since live progress
-// goes on as long as the page is open.
+// Limits of the control panel's server. Responses have no time limit, because live progress
+// continues as long as the page is open.
 const (
 	panelHeaderTime = 10 * time.Second
 	panelReadTime   = 30 * time.Second
 	panelIdleTime   = 2 * time.Minute
-	panelStopTime   = 20 * time.Second // for requests and calls that run when the process is stopped
+	panelStopTime   = 20 * time.Second // for requests and calls still running when the process is stopped
 )
 
-// mistakes returns the mistakes in the settings of a panel that is served.
+// mistakes validates the settings of a panel that is served.
 func (p *panelSettings) mistakes() error {
 	var all []error
 	add := func(key, text string) { all = append(all, fmt.Errorf("gomeko.panel.%s: %s", key, text)) }
@@ -168,7 +168,7 @@ func (p *panelCommand) serve(ctx context.Context, keys *panelSettings, cfg panel
 	return err
 }
 
-// announce says where the panel is, and what is missing for people to use it.
+// announce prints the panel's address, and what is missing before people can use it.
 func (p *panelCommand) announce(ctx context.Context, address string, keys *panelSettings, accounts *account.Accounts) error {
 	users, err := accounts.Users(ctx)
 	if err != nil {

@@ -39,7 +39,7 @@ func (p *panelCommand) addTokenCommand() *cobra.Command {
 	return cmd
 }
 
-// A shownToken is a token in JSON.
+// A shownToken is a token as JSON.
 type shownToken struct {
 	ID      string     `json:"id"`
 	User    string     `json:"user"`

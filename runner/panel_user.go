@@ -59,7 +59,7 @@ func (p *panelCommand) userVerb(verb, short string, do func(ctx context.Context,
 	}
 }
 
-// linkCommand has a user log in at an OpenID provider.
+// linkCommand links a user to a login at an OpenID provider.
 func (p *panelCommand) linkCommand() *cobra.Command {
 	var issuer, subject string
 	cmd := &cobra.Command{
@@ -88,7 +88,7 @@ func (p *panelCommand) linkCommand() *cobra.Command {
 	return cmd
 }
 
-// exactly checks that a command has the arguments that words name.
+// exactly checks that a command has exactly the arguments named by words.
 func exactly(what string, words ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(words) {
@@ -134,7 +134,7 @@ func (p *panelCommand) addUserCommand() *cobra.Command {
 	return cmd
 }
 
-// A shownUser is a user in JSON.
+// A shownUser is a user as JSON.
 type shownUser struct {
 	Name      string     `json:"name"`
 	Superuser bool       `json:"superuser"`
@@ -177,7 +177,7 @@ func (p *panelCommand) listUsersCommand() *cobra.Command {
 	return cmd
 }
 
-// state returns what a user is, for the table.
+// state returns the state of a user for the table.
 func state(u *account.User) string {
 	switch {
 	case !u.Disabled.IsZero():
@@ -196,7 +196,7 @@ func shown(users []*account.User) []shownUser {
 	return all
 }
 
-// optional returns a time for JSON, nil for the zero time.
+// optional returns a time for JSON, or nil for the zero time.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -236,7 +236,7 @@ func (p *panelCommand) groupsCommand() *cobra.Command {
 	return cmd
 }
 
-// printGroups prints the groups of a user, and which of them the user cannot use.
+// printGroups prints the groups of a user, marking those that the user cannot use.
 func (p *panelCommand) printGroups(u *account.User) error {
 	for _, g := range u.Groups {
 		line := g
@@ -250,7 +250,7 @@ func (p *panelCommand) printGroups(u *account.User) error {
 	return nil
 }
 
-// ignoreEOF returns err unless it is the end of a file.
+// ignoreEOF returns err, or nil for io.EOF.
 func ignoreEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil

@@ -69,7 +69,7 @@ func (c *command) permissionsOwnCommand(opts []fx.Option) *cobra.Command {
 	return cmd
 }
 
-// permissions prints what the services of opts need.
+// permissions prints the permissions that the services of opts need.
 func (c *command) permissions(f permissionsFlags, opts []fx.Option) error {
 	if err := c.nameBroker(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func vhostOf(uri string) string {
 	return cmp.Or(strings.TrimPrefix(parsed.Path, "/"), "/")
 }
 
-// A permission is what a user of RabbitMQ may do, in the form of definitions.json.
+// A permission is a RabbitMQ user's permissions in a virtual host, in the form of definitions.json.
 type permission struct {
 	User      string `json:"user"`
 	VHost     string `json:"vhost"`
@@ -107,7 +107,7 @@ type permission struct {
 	Read      string `json:"read"`
 }
 
-// printPermissions prints what creates the user.
+// printPermissions prints the commands or definitions that create the user.
 func (c *command) printPermissions(p permission, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(printable.NewWriter(c.out, printable.JSON))
@@ -119,10 +119,10 @@ func (c *command) printPermissions(p permission, asJSON bool) error {
 	return err
 }
 
-// plain is text that a shell takes as it is.
+// plain matches text that a shell does not interpret.
 var plain = regexp.MustCompile(`^[\w./@:+-]+$`)
 
-// quoted returns text as a word of a shell.
+// quoted quotes text as one word for a shell.
 func quoted(text string) string {
 	if plain.MatchString(text) {
 		return text
@@ -130,8 +130,8 @@ func quoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// permissionsOf returns the permissions for plans. The names of queues and exchanges are written
-// out; only what is new in each process, and the delays of messages, are patterns.
+// permissionsOf returns the permissions for plans. It spells out the names of queues and exchanges;
+// patterns match only parts that are unique to a process, and the delays of messages.
 func permissionsOf(plans []connection.Plan) permission {
 	var g grants
 	for _, p := range plans {
@@ -141,10 +141,10 @@ func permissionsOf(plans []connection.Plan) permission {
 	return permission{Configure: g.configure.pattern(), Write: g.write.pattern(), Read: g.read.pattern()}
 }
 
-// grants are names of queues and exchanges.
+// grants are the names of queues and exchanges to permit.
 type grants struct{ configure, write, read names }
 
-// add adds what RabbitMQ checks before it does what u asks for.
+// add adds the permissions that RabbitMQ checks for the operations of u.
 func (g *grants) add(u transport.Use) {
 	for _, e := range u.Exchanges {
 		if e.Kind == "" { // not declared
@@ -178,8 +178,7 @@ func (g *grants) add(u transport.Use) {
 // names are regular expressions of names.
 type names map[string]bool
 
-// What differs from one process to the next in the name of a queue, and from one message to the
-// next.
+// The parts of a queue's name that differ between processes, and between messages.
 var (
 	uuids  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	digits = regexp.MustCompile(`[0-9a-f]{32}`)
@@ -198,7 +197,7 @@ func (n *names) add(name string) {
 	(*n)[p] = true
 }
 
-// pattern returns a regular expression that matches the names only.
+// pattern returns a regular expression that matches exactly the names.
 func (n names) pattern() string {
 	if len(n) == 0 {
 		return "^$"

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// startTime limits the start of the services, besides the wait for their broker.
+// startTime limits the start of the services, not counting the wait for their broker.
 const startTime = time.Minute
 
 // A process runs services, for [Run] and for the command line of [Main].
@@ -33,18 +33,18 @@ type process struct {
 	instance string         // the name of this process; "" for a new one
 	level    *slog.LevelVar // of the log; nil if it cannot be changed
 	args     []string       // of the command line
-	child    *isolate.Child // nil unless this process runs methods for another one
+	child    *isolate.Child // nil unless this process runs methods for another
 
 	container *service.Container
 	host      *embedded   // nil unless the process hosts its broker
 	uri       string      // of the broker
 	shown     string      // uri without its password
 	routes    string      // the URL of the HTTP routes, "" without any
-	dialed    atomic.Bool // a service uses the broker; services with timers only do not
+	dialed    atomic.Bool // a service uses the broker; services that only have timers do not
 }
 
-// run runs the services of opts until ctx ends, which stops them in order, a service fails or the
-// application shuts down. Closing kill ends them at once.
+// run runs the services of opts until a service fails or the application shuts down, or until ctx
+// ends, which stops them in order. Closing kill ends them at once.
 func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Option) error {
 	if err := p.bind(opts); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Optio
 	return p.stop(ctx, kill)
 }
 
-// bind makes the container. It reports all mistakes of all services.
+// bind creates the container. It reports all mistakes of all services.
 func (p *process) bind(opts []fx.Option) (err error) {
 	p.uri = cmp.Or(p.brokerURI(p.broker), defaultURI)
 	broker := p.transport(p.uri)
@@ -115,7 +115,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub(), fleet.HTTP()), guard,
 		service.Configure(p.extensions()...))
 	if p.child == nil {
-		p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
+		p.warn(p.cfg.Warnings[loaded:]) // about keys that the services read
 	}
 	if err == nil {
 		err = checkOnly(p.container.Rows())
@@ -126,7 +126,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	return err
 }
 
-// extensions returns the extensions without a row or a field.
+// extensions returns the extensions that belong to no row or field.
 func (p *process) extensions() []service.Extension {
 	if p.child != nil {
 		return []service.Extension{func(*service.Host) error { return nil }}
@@ -140,7 +140,7 @@ func (p *process) embedded() bool {
 }
 
 // control returns what the process answers over the broker. An embedded broker is for development,
-// and everybody who reaches it may do everything there anyway.
+// and everybody who can reach it may do everything anyway.
 func (p *process) control() fleet.ControlConfig {
 	access := fleet.Access(p.cfg.Control)
 	if access == "" && p.embedded() {
@@ -152,7 +152,7 @@ func (p *process) control() fleet.ControlConfig {
 	}
 }
 
-// dial returns a transport.Config's Dial that notes that it was called.
+// dial wraps the Dial of a transport.Config to record that it was called.
 func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, address string) (net.Conn, error) {
 		p.dialed.Store(true)
@@ -163,7 +163,7 @@ func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) fun
 	}
 }
 
-// start starts the services, and tells when they are ready.
+// start starts the services and reports when they are ready.
 func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
 	began, names := time.Now(), p.container.Names()
 	p.tell("starting services: "+strings.Join(names, ", "), "starting", "services", names)
@@ -180,7 +180,7 @@ func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
 			return reason(err)
 		}
 	case <-kill:
-		p.container.Kill() // a start that ignores its context is not waited for
+		p.container.Kill() // do not wait for a start that ignores its context
 		return errKilled
 	}
 	ready := []any{"services", names, "duration", time.Since(began)}
@@ -197,11 +197,11 @@ func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
 	return nil
 }
 
-// errKilled is the error of a process that got a second signal.
+// errKilled is the error of a process that received a second signal.
 var errKilled = errors.New("killed by a second signal: unfinished calls go back to the broker")
 
-// stop waits until the services have stopped, and returns why they did. If ctx has ended, it stops
-// them within the grace; otherwise they are stopping already.
+// stop waits until the services have stopped, and returns the reason. If ctx has ended, it stops
+// them within the grace period; otherwise they are already stopping.
 func (p *process) stop(ctx context.Context, kill <-chan struct{}) error {
 	names := p.container.Names()
 	p.tell("stopping services: "+strings.Join(names, ", "), "stopping", "services", names)
@@ -226,7 +226,7 @@ func (p *process) stop(ctx context.Context, kill <-chan struct{}) error {
 	}
 }
 
-// reason returns nil for a shutdown that the application asked for with exit code 0.
+// reason returns nil if the application requested the shutdown with exit code 0.
 func reason(err error) error {
 	if asked, ok := err.(*service.ShutdownError); ok && asked.ExitCode == 0 {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// withBroker connects to the broker and calls do, until a signal comes.
+// withBroker connects to the broker and calls do with a ctx that ends at a signal.
 func (c *command) withBroker(ctx context.Context, name string, do func(context.Context, *transport.Conn) error) error {
 	s, err := c.configuration()
 	if err != nil {
@@ -18,7 +18,7 @@ func (c *command) withBroker(ctx context.Context, name string, do func(context.C
 	return c.withBrokerOf(ctx, s, name, do, os.Interrupt, syscall.SIGTERM)
 }
 
-// withBrokerOf is withBroker for a configuration that is read, and for other signals.
+// withBrokerOf is like withBroker, with a configuration that was already read and other signals.
 func (c *command) withBrokerOf(ctx context.Context, s *settings, name string, do func(context.Context, *transport.Conn) error, signals ...os.Signal) error {
 	broker, err := c.reach(s, name)
 	if err != nil {

@@ -13,20 +13,20 @@ import (
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
 
-// A reload builds a program again when its files change, and replaces the process that runs it.
+// A reload rebuilds a program when its files change, and replaces the process that runs it.
 type reload struct {
 	*command
 
 	words   []string // the packages
 	watcher *watcher
 	env     dotenv
-	program string      // the path of the last one that was built
+	program string      // the path of the last successful build
 	file    os.FileInfo // of the program
-	shown   string      // the last build's errors
+	shown   string      // the errors of the last build
 }
 
 // reload runs packages with the flags argv until a signal stops it. It replaces the process when
-// what it is built from changes.
+// the packages' files or settings change.
 func (c *command) reload(ctx context.Context, words, argv []string) error {
 	if !supervisor.Supported {
 		return usagef("--reload needs a Unix system")
@@ -35,7 +35,7 @@ func (c *command) reload(ctx context.Context, words, argv []string) error {
 	if err := r.env.load(); err != nil {
 		return err
 	}
-	s, err := load(c.config) // again, with the variables of .env
+	s, err := load(c.config) // again, now with the variables of .env
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *command) reload(ctx context.Context, words, argv []string) error {
 	return c.supervise(ctx, s, program, true, r.follow)
 }
 
-// first builds until there is a program, and reports whether that was before a signal.
+// first builds until the build succeeds. It returns false if a signal came before.
 func (r *reload) first(ctx context.Context) bool {
 	ctx, _, release := untilSignals(ctx, stopSignals()...)
 	defer release()
@@ -75,7 +75,7 @@ func (r *reload) first(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// watch begins to watch the main modules that the packages belong to, and the configuration.
+// watch starts watching the main modules that contain the packages, and the configuration.
 func (r *reload) watch(ctx context.Context) error {
 	in := &builder{notices: r.notices()}
 	packages, err := in.find(ctx, r.words)
@@ -97,15 +97,15 @@ func (r *reload) watch(ctx context.Context) error {
 	return err
 }
 
-// A building is a build that runs.
+// A building is a running build.
 type building struct {
 	cancel context.CancelFunc
-	done   chan built // gets one value
+	done   chan built // receives one value
 }
 
 type built struct{ succeeded, changed bool }
 
-// start begins to build.
+// start starts a build.
 func (r *reload) start(ctx context.Context) *building {
 	ctx, cancel := context.WithCancel(ctx)
 	b, old := &building{cancel, make(chan built, 1)}, r.file
@@ -116,7 +116,7 @@ func (r *reload) start(ctx context.Context) *building {
 	return b
 }
 
-// end cancels the build and waits for its end.
+// end cancels the build and waits until it has ended.
 func (b *building) end() {
 	if b != nil {
 		b.cancel()
@@ -124,8 +124,8 @@ func (b *building) end() {
 	}
 }
 
-// follow builds the program after each change, and calls roll when it has become another one or its
-// settings have changed. A change during a build begins it anew.
+// follow rebuilds the program after each change, and calls roll when the program or its settings
+// have changed. A change during a build restarts the build.
 func (r *reload) follow(ctx context.Context, roll func()) {
 	var settings bool // have changed since the last roll
 	var running *building
@@ -158,8 +158,8 @@ func (r *reload) follow(ctx context.Context, roll func()) {
 	}
 }
 
-// build builds the program, and reports whether it did. Errors that the last build had too are not
-// shown again.
+// build builds the program, and reports whether it succeeded. It does not repeat errors that the
+// last build had too.
 func (r *reload) build(ctx context.Context) bool {
 	var report bytes.Buffer
 	n := r.notices()
@@ -168,7 +168,7 @@ func (r *reload) build(ctx context.Context) bool {
 	}
 	program, err := r.buildTo(ctx, n, r.words, "", nil)
 	if ctx.Err() != nil {
-		return false // a further change has come
+		return false // another change has cancelled the build
 	}
 	if err != nil && !errors.Is(err, errShown) {
 		n.report(err.Error())
@@ -210,7 +210,7 @@ func (r *reload) embedded(ctx context.Context) (files []string) {
 		}
 		out, err := in.output(ctx, "list", "-deps", "-json=Dir,EmbedFiles,Module", word)
 		if err != nil {
-			continue // it was built, so this is a change that comes next
+			continue // the build succeeded before, so a change will be reported next
 		}
 		for d := json.NewDecoder(bytes.NewReader(out)); ; {
 			var p struct {

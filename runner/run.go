@@ -15,40 +15,39 @@ import (
 
 // Config configures [Run]. The zero value works.
 type Config struct {
-	// File is the path of the configuration, a YAML file as Nameko reads it. "" means that every
-	// key has its default.
+	// File is the path of the configuration, a YAML file in Nameko's format. If it is "", every key
+	// has its default.
 	File string
 
 	// Broker is the URI of the broker, or "embedded" to host a broker in memory. "" means the
 	// AMQP_URI of File, else that of the environment, else amqp://guest:guest@localhost:5672/.
 	//
 	// An embedded broker listens on the port of the AMQP_URI that would be used without it, if that
-	// is a port of this machine, else on 127.0.0.1:5672.
+	// is on this machine, else on 127.0.0.1:5672.
 	Broker string
 
-	// Logger gets everything that is logged; nil is slog.Default(). The LOGGING and
-	// gomeko.log_format of File have no effect.
+	// Logger receives all log output. The default is slog.Default(). LOGGING and gomeko.log_format
+	// in File have no effect.
 	Logger *slog.Logger
 
-	// Only are the rows to run, as in "images.Resize": nil means all. The others are checked at start,
-	// as all mistakes are. Rows that share a queue are run all or not at all.
+	// Only lists the rows to run, as in "images.Resize"; nil means all. The other rows are still
+	// checked at start. Rows that share a queue must be run together or not at all.
 	Only []string
 
-	// Level is the level of Logger, which gomeko level changes for a while. Without it, that command
-	// is refused.
+	// Level is the level of Logger, which the command gomeko level changes temporarily. Without it,
+	// that command is refused.
 	Level *slog.LevelVar
 }
 
 // Run runs the services of opts in a program that has its own main function, flags and logger. It
-// blocks until ctx ends, a service fails or the application shuts down. A program without those
-// calls [Main].
+// blocks until ctx ends, a service fails or the application shuts down. Other programs call [Main].
 //
 // When ctx ends, Run stops the services in order: they accept no more calls, running calls get the
-// configuration's gomeko.grace (25 s) to finish, then what is left is killed. Run returns nil after
-// an orderly stop, and an error that counts the calls that were cut off otherwise. If the
+// configuration's gomeko.grace (25 s) to finish, and any calls left are then killed. Run returns
+// nil after an orderly stop; otherwise its error counts the calls that were cut off. If the
 // application calls Shutdown of its fx.Shutdowner, Run returns nil for exit code 0 and a
-// [*service.ShutdownError] for any other. All mistakes in the configuration, and then all mistakes
-// in the services, are returned before anything starts.
+// [*service.ShutdownError] for any other. Before anything starts, Run returns all mistakes in the
+// configuration or, if there are none, all mistakes in the services.
 //
 // Run handles no signals, reads no flags, prints nothing, and leaves slog.Default() alone. It may
 // be called several times, also concurrently.

@@ -58,7 +58,7 @@ func (c *command) servicesCommand() *cobra.Command {
 type asking struct {
 	fleet.Question
 	json bool
-	must bool // it is an error if nobody answers
+	must bool // no answer is an error
 }
 
 func (s *asking) addFlags(cmd *cobra.Command) {
@@ -73,7 +73,7 @@ func (s *asking) name(args []string) {
 	}
 }
 
-// survey asks processes, prints their answers, and then on stderr how many of how many answered.
+// survey asks processes, prints their answers, and then prints to stderr how many of them answered.
 func (c *command) survey(ctx context.Context, verb string, s *asking, print func(fleet.Answers) error) error {
 	s.Verb = verb
 	if s.Wait <= 0 {
@@ -91,8 +91,8 @@ func (c *command) survey(ctx context.Context, verb string, s *asking, print func
 	})
 }
 
-// summarize says how many processes have answered, if the list may be incomplete. An instance that
-// was asked and has not answered is an error.
+// summarize says how many processes have answered, if the list may be incomplete. It returns an
+// error if an instance was named and has not answered.
 func (c *command) summarize(answers fleet.Answers, s *asking) error {
 	missing := 0
 	for _, count := range answers.Counts {
@@ -122,7 +122,7 @@ func (c *command) summarize(answers fleet.Answers, s *asking) error {
 	return nil
 }
 
-// An instance is a service in one process, as a row of gomeko services.
+// An instance is a service in one process, as a row in the output of gomeko services.
 type instance struct {
 	Service  string    `json:"service"`
 	Instance string    `json:"instance,omitempty"`
@@ -137,10 +137,10 @@ type instance struct {
 	Errors   uint64    `json:"errors"`
 	P99      float64   `json:"p99"`              // seconds
 	Jobs     any       `json:"jobs,omitempty"`   // the store of the process: its name and its id
-	Others   int       `json:"others,omitempty"` // consumers that belong to nobody who has answered
+	Others   int       `json:"others,omitempty"` // consumers that belong to no process that answered
 }
 
-// others returns a row for each service with consumers that belong to nobody who has answered.
+// others returns a row for each service with consumers that belong to no process that answered.
 func others(a fleet.Answers) (rows []instance) {
 	for _, count := range a.Counts {
 		if count.Others > 0 {
@@ -150,7 +150,7 @@ func others(a fleet.Answers) (rows []instance) {
 	return rows
 }
 
-// instances returns the rows of the processes that have answered.
+// instances returns the rows for the processes that answered.
 func instances(answers fleet.Answers, only string) (rows []instance, err error) {
 	for _, a := range answers.Answers {
 		if a.Error != "" {
@@ -182,7 +182,7 @@ func instances(answers fleet.Answers, only string) (rows []instance, err error) 
 	return rows, nil
 }
 
-// versionOf returns the version that a process has of a service.
+// versionOf returns the version of a service in a process.
 func versionOf(a fleet.Answer, service string) string {
 	for _, s := range a.Services {
 		if s.Name == service {
@@ -192,7 +192,7 @@ func versionOf(a fleet.Answer, service string) string {
 	return ""
 }
 
-// printServices prints the instances, and apart from them the consumers of others.
+// printServices prints the instances, and separately the consumers of others.
 func (c *command) printServices(rows []instance, a fleet.Answers) error {
 	if len(rows) > 0 {
 		t := newTable(c.out, "SERVICE", "INSTANCE", "VERSION", "UPTIME", "HOST", "HTTP", "BUSY", "CALLS/S", "ERRORS", "P99")

@@ -22,7 +22,7 @@ const (
 	brokerAddress = "127.0.0.1:5672"
 )
 
-// settings are a configuration file, as the packages of services take it.
+// settings are the configuration, in the form that the packages of services take.
 type settings struct {
 	cfg        *config.Config
 	web        web.Config     // the key gomeko.web
@@ -32,7 +32,7 @@ type settings struct {
 	file       string         // "" is none
 }
 
-// load reads a configuration file. Without one, every key has its default.
+// load reads a configuration file. If file is "", every key has its default.
 func load(file string) (*settings, error) {
 	s := &settings{file: file}
 	var err error
@@ -51,8 +51,8 @@ func load(file string) (*settings, error) {
 	return s, err
 }
 
-// brokerURI returns the URI of the broker: named, which is a flag or a field of Config, or the
-// AMQP_URI of the file or of the environment, or "".
+// brokerURI returns the URI of the broker: named, from a flag or a field of Config, else the
+// AMQP_URI of the file, else that of the environment, else "".
 func (s *settings) brokerURI(named string) string {
 	if named == embeddedBroker {
 		named = ""
@@ -60,7 +60,7 @@ func (s *settings) brokerURI(named string) string {
 	return cmp.Or(named, s.cfg.AMQPURI, os.Getenv("AMQP_URI"))
 }
 
-// transport returns the configuration of connections to the broker at uri, without its login.
+// transport returns the configuration of connections to the broker at uri, without login.
 func (s *settings) transport(uri string) transport.Config {
 	broker := transport.Config{
 		URI:           uri,
@@ -81,7 +81,7 @@ func (s *settings) transport(uri string) transport.Config {
 	return broker
 }
 
-// login adds the login and TLS to the configuration of connections. An embedded broker needs none.
+// login adds login and TLS to the configuration of connections. An embedded broker needs neither.
 func (s *settings) login(broker *transport.Config) (err error) {
 	broker.LoginMethod = s.cfg.LoginMethod
 	broker.TLS, err = transport.ReadTLS(s.cfg.AMQPSSL)
@@ -91,7 +91,7 @@ func (s *settings) login(broker *transport.Config) (err error) {
 	return err
 }
 
-// serializer returns the codec with Nameko's name.
+// serializer returns the codec that has the name in Nameko.
 func (s *settings) serializer(name string) codec.Codec {
 	switch {
 	case name == "msgpack":
@@ -102,7 +102,7 @@ func (s *settings) serializer(name string) codec.Codec {
 	return s.nils(codec.JSON)
 }
 
-// nils returns c, with the rule for nil slices and maps that is configured.
+// nils applies the configured rule for nil slices and maps to c.
 func (s *settings) nils(c codec.Codec) codec.Codec {
 	if s.cfg.NilAsNull {
 		return codec.NilAsNull(c)

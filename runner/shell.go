@@ -66,10 +66,10 @@ func (c *command) shell(ctx context.Context, data map[string]any, argv []string,
 	}, ctx)
 }
 
-// interact runs a shell in the terminal. What the process logs waits while a line is typed.
+// interact runs a shell in the terminal. Log output is held back while a line is typed.
 func (c *command) interact(ctx context.Context, data map[string]any) error {
 	errs, notes := c.err, &shell.Notes{W: c.err}
-	c.err = notes // the log is set up when the configuration is read
+	c.err = notes // configuration sets up the log with it
 	defer func() { c.err = errs }()
 	return c.shell(ctx, data, nil, func(s *shell.Shell, ctx context.Context) error {
 		s.Stderr, s.Notes = errs, notes
@@ -77,7 +77,7 @@ func (c *command) interact(ctx context.Context, data map[string]any) error {
 	})
 }
 
-// A line is a connection to the broker on which services can be called.
+// A line is a connection to the broker over which services can be called.
 type line struct {
 	broker transport.Config
 	masked map[string]any // the configuration
@@ -85,7 +85,7 @@ type line struct {
 	caller *rpc.Caller
 }
 
-// dial connects to the broker, for the command called name.
+// dial connects to the broker for the command called name.
 func (c *command) dial(ctx context.Context, name string) (*line, error) {
 	s, err := c.configuration()
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *command) dial(ctx context.Context, name string) (*line, error) {
 // hangUp closes the line.
 func (l *line) hangUp() { hangUp(l.conn, l.caller) }
 
-// hangUp closes the callers and their connection, without waiting long for a broker that does not
+// hangUp closes the callers and their connection. It does not wait long for a broker that does not
 // respond, and not at all for one that blocks the connection.
 func hangUp(conn *transport.Conn, callers ...*rpc.Caller) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

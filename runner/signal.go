@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// oneSignal is the time within which two signals count as one: a terminal and a parent process that
-// forwards its signals send it twice.
+// oneSignal is the time within which two signals count as one. A terminal and a parent process that
+// forwards its signals may both send it.
 const oneSignal = 500 * time.Millisecond
 
-// A stopped is the cause of a ctx that a signal ended.
+// A stopped is the cause of a ctx that was ended by a signal.
 type stopped struct{ signal os.Signal }
 
 func (s stopped) Error() string { return s.signal.String() + " signal" }
 
-// stopSignals are the signals that stop a process in order. SIGHUP comes when its terminal is
-// closed, unless nohup has the process ignore it.
+// stopSignals are the signals that stop a process in order. SIGHUP arrives when the terminal is
+// closed; a process started with nohup ignores it.
 func stopSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -28,8 +28,8 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
-// untilSignals returns a ctx that ends at the first of some signals, and a channel that is closed
-// at the second. Release stops listening.
+// untilSignals returns a ctx that ends at the first signal, and a channel that is closed at the
+// second. release stops listening for signals.
 func untilSignals(parent context.Context, stop ...os.Signal) (ctx context.Context, kill <-chan struct{}, release func()) {
 	signals, second, released := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancelCause(parent)
@@ -60,7 +60,7 @@ func untilSignals(parent context.Context, stop ...os.Signal) (ctx context.Contex
 	}
 }
 
-// surviveReaders has a write to a pipe without a reader fail, for the rest of the process's life.
-// Otherwise, a program whose standard output or error is such a pipe is killed by SIGPIPE, and
-// systemd takes that for an orderly end. A service continues without its log.
+// surviveReaders makes a write to a pipe without a reader fail, for the rest of the process's life.
+// Otherwise, SIGPIPE would kill a program whose standard output or error is such a pipe, and
+// systemd would take that for an orderly end. A service continues without its log.
 func surviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -43,7 +43,7 @@ func (c *command) statsCommand() *cobra.Command {
 	return cmd
 }
 
-// watchStats prints the table again and again. On a terminal each replaces the one before.
+// watchStats prints the table repeatedly. On a terminal, each replaces the previous one.
 func (c *command) watchStats(ctx context.Context, s *asking) error {
 	s.Verb = "stats"
 	return c.withBroker(ctx, "gomeko", func(ctx context.Context, conn *transport.Conn) error {
@@ -52,7 +52,7 @@ func (c *command) watchStats(ctx context.Context, s *asking) error {
 		for first := true; ; first = false {
 			answers, err := fleet.Survey(ctx, conn, s.Question)
 			if ctx.Err() != nil { // Ctrl-C
-				return nil //nolint:nilerr // it is how a watch ends
+				return nil //nolint:nilerr // this is how a watch ends
 			}
 			if err != nil {
 				return err
@@ -79,7 +79,7 @@ func (c *command) watchStats(ctx context.Context, s *asking) error {
 	})
 }
 
-// A methodStats is a row of gomeko stats: a row in all instances.
+// A methodStats is a row of gomeko stats: one row in all instances.
 type methodStats struct {
 	Service   string  `json:"service"`
 	Instances int     `json:"instances"`
@@ -108,7 +108,7 @@ func (c *command) printStats(answers fleet.Answers, s *asking) error {
 	return t.flush()
 }
 
-// methods adds up the statistics of each row in all processes.
+// methods sums the statistics of each row over all processes.
 func methods(answers fleet.Answers, only string) ([]methodStats, error) {
 	var rows []methodStats
 	places := map[[2]string]int{}

@@ -94,8 +94,8 @@ type channel struct {
 	Name string `json:"name"`
 }
 
-// UnmarshalJSON accepts an empty list, which RabbitMQ writes for a channel that it knows nothing
-// about.
+// UnmarshalJSON also accepts an empty list, which RabbitMQ writes for a channel that it knows
+// nothing about.
 func (c *channel) UnmarshalJSON(data []byte) error {
 	if string(data) == "[]" {
 		return nil
@@ -122,7 +122,7 @@ func (s *status) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) {
 		for i, cell := range cells {
-			cells[i] = printable.Text(cell) // a newline in a name would fake a row
+			cells[i] = printable.Text(cell) // a newline in a name would imitate a row
 		}
 		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // Flush returns the error
 	}

@@ -15,12 +15,13 @@ import (
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
 
-// adminNetwork is the network of the sockets of admin addresses, which are opened differently.
+// adminNetwork is the network name for the sockets of admin addresses, which are opened
+// differently.
 const adminNetwork = "admin"
 
 // supervise keeps processes of a program running until a signal stops them. If lasting is set, it
-// goes on when they cannot be started. with is called with a function that replaces the processes,
-// in a goroutine; it returns when its ctx ends.
+// continues even when they cannot be started. It runs with in a goroutine, passing a function that
+// replaces the processes; with returns when its ctx ends.
 func (c *command) supervise(ctx context.Context, s *settings, program func() supervisor.Program, lasting bool, with func(ctx context.Context, roll func())) error {
 	n := c.notices()
 	cfg := supervisor.Config{
@@ -73,7 +74,7 @@ func (c *command) supervise(ctx context.Context, s *settings, program func() sup
 	return err
 }
 
-// listenFor opens a socket that processes share.
+// listenFor opens a socket that several processes share.
 func listenFor(network, address string) (net.Listener, error) {
 	if network == adminNetwork {
 		return admin.Open(context.Background(), address)
@@ -81,7 +82,8 @@ func listenFor(network, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(context.Background(), network, address)
 }
 
-// onHangUp calls roll for each SIGHUP. That of a terminal which is closed ends the ctx instead.
+// onHangUp calls roll for each SIGHUP. If SIGHUP came because the terminal was closed, it ends the
+// ctx instead.
 func onHangUp(ctx context.Context, roll func()) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	onTerminal := hasTerminal()
@@ -107,7 +109,7 @@ func onHangUp(ctx context.Context, roll func()) (context.Context, context.Cancel
 	}
 }
 
-// hasTerminal reports whether this process has a terminal that is open.
+// hasTerminal reports whether this process has an open terminal.
 func hasTerminal() bool {
 	file, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
 	if err != nil {

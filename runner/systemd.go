@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// notify tells systemd the state of the process, in the lines of sd_notify(3), if systemd started
-// it with Type=notify, or the parent of this process, which tells systemd.
+// notify reports the state of the process in lines of sd_notify(3): to systemd, if it started the
+// process with Type=notify, or to the process's parent, which tells systemd.
 func (n notices) notify(state ...string) {
 	if n.parent != nil {
 		n.parent.Notify(state...)
@@ -20,7 +20,7 @@ func (n notices) notify(state ...string) {
 	if socket == "" || !n.systemd {
 		return
 	}
-	conn, err := net.Dial("unixgram", socket) // Go resolves abstract names, which begin with @, too
+	conn, err := net.Dial("unixgram", socket) // Go also resolves abstract names, which begin with @
 	if err == nil {
 		defer conn.Close()
 		_, err = conn.Write([]byte(strings.Join(state, "\n")))
@@ -30,7 +30,7 @@ func (n notices) notify(state ...string) {
 	}
 }
 
-// watchdog tells systemd at half the interval of its WatchdogSec that the process is alive, until
+// watchdog tells systemd that the process is alive, at half the interval of its WatchdogSec, until
 // stop is called. Without a WatchdogSec it does nothing.
 func (n notices) watchdog() (stop func()) {
 	interval := watchdogInterval()
@@ -57,7 +57,7 @@ func (n notices) watchdog() (stop func()) {
 	}
 }
 
-// watchdogInterval returns systemd's WatchdogSec, 0 if there is none for this process.
+// watchdogInterval returns systemd's WatchdogSec, or 0 if it has none for this process.
 func watchdogInterval() time.Duration {
 	if pid := os.Getenv("WATCHDOG_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return 0

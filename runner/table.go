@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// printLines prints a JSON object on each line.
+// printLines prints one JSON object per line.
 func printLines[T any](out io.Writer, all []T) error {
 	lines := json.NewEncoder(out)
 	for _, v := range all {
@@ -30,7 +30,7 @@ func isTerminal(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// number formats a rate: two digits, or all before the point.
+// number formats a rate with two digits, or with all digits before the point.
 func number(n float64) string {
 	if n == 0 || n >= 100 {
 		return strconv.FormatFloat(n, 'f', 0, 64)
@@ -38,7 +38,7 @@ func number(n float64) string {
 	return strconv.FormatFloat(n, 'g', 2, 64)
 }
 
-// short formats a duration with two digits, as in 1.3ms, and "" for none.
+// short formats a duration with two digits, such as 1.3ms, and 0 as "".
 func short(d time.Duration) string {
 	if d <= 0 {
 		return ""
@@ -50,7 +50,7 @@ func short(d time.Duration) string {
 	return d.Round(unit).String()
 }
 
-// long formats a longer duration by its two largest units, as in 3d4h.
+// long formats a longer duration by its two largest units, such as 3d4h.
 func long(d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	days, hours, minutes, seconds := d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60

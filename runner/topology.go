@@ -27,8 +27,8 @@ type topologyFlags struct {
 	yes        bool
 }
 
-// topologyCommand lists the queues of gomeko at the broker. permissions is the command below it,
-// which differs between gomeko and programs.
+// topologyCommand lists gomeko's queues at the broker. permissions is its subcommand, which differs
+// between gomeko and programs.
 func (c *command) topologyCommand(permissions *cobra.Command) *cobra.Command {
 	var f topologyFlags
 	cmd := &cobra.Command{
@@ -78,7 +78,7 @@ func (c *command) pruneCommand() *cobra.Command {
 	return cmd
 }
 
-// A brokerTopology is what exists at a broker, and what running services use of it.
+// A brokerTopology is what exists at a broker, and what running services use.
 type brokerTopology struct {
 	api   management
 	vhost string
@@ -87,13 +87,13 @@ type brokerTopology struct {
 	ours  []listedQueue // the queues whose names begin with gomeko.
 }
 
-// A listedQueue is a queue in the list.
+// A listedQueue is a queue in the output.
 type listedQueue struct {
 	managedQueue
 	Used bool `json:"used"` // by a running service
 }
 
-// withTopology reads what exists and calls do.
+// withTopology reads what exists and calls do with it.
 func (c *command) withTopology(ctx context.Context, f topologyFlags, do func(context.Context, *transport.Conn, *brokerTopology) error) error {
 	api, named, err := managementOf(f.management)
 	if err != nil {
@@ -147,7 +147,7 @@ func (t *brokerTopology) prunable() (names []string) {
 	return names
 }
 
-// printTopology prints a table, or a JSON object on each line.
+// printTopology prints a table, or one JSON object per line.
 func (c *command) printTopology(t *brokerTopology, f topologyFlags) error {
 	var shown []listedQueue
 	for _, q := range t.ours {
@@ -179,10 +179,10 @@ func (c *command) printTopology(t *brokerTopology, f topologyFlags) error {
 	return out.flush()
 }
 
-// statisticsTime is the time within which RabbitMQ counts its queues again: it does so every 5 s.
+// statisticsTime is long enough for RabbitMQ to update its queue counts, which it does every 5 s.
 const statisticsTime = 6 * time.Second
 
-// prune deletes what is empty and unused, if the user agrees.
+// prune deletes empty, unused queues after the user has agreed.
 func (c *command) prune(ctx context.Context, conn *transport.Conn, t *brokerTopology, yes bool) error {
 	names := t.prunable()
 	if len(names) == 0 {
@@ -215,7 +215,7 @@ func (c *command) prune(ctx context.Context, conn *transport.Conn, t *brokerTopo
 	return nil
 }
 
-// pruneQueue deletes a queue that is still empty and without consumers.
+// pruneQueue deletes a queue if it is still empty and without consumers.
 func (c *command) pruneQueue(ctx context.Context, conn *transport.Conn, name string, empty bool) error {
 	if empty {
 		messages, consumers, err := conn.Inspect(ctx, name)
@@ -235,7 +235,7 @@ func (c *command) pruneQueue(ctx context.Context, conn *transport.Conn, name str
 	return err
 }
 
-// ask asks the user, and reports whether the answer is yes.
+// ask asks the user a question, and reports whether the answer is yes.
 func (c *command) ask(question string) (bool, error) {
 	say(c.err, "%s [y/N]", question)
 	answer, err := bufio.NewReader(c.in).ReadString('\n')

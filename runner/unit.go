@@ -12,15 +12,15 @@ import (
 //go:embed units/systemd.service.tmpl
 var systemdUnit string
 
-// A unit is what the template of a unit is filled with.
+// A unit holds the data for the template of a systemd unit.
 type unit struct {
-	Package string // as the user has named it
+	Package string // as named by the user
 	Name    string // of the program
 	Exec    string // the path of the program
 	Config  string // the path of the configuration where the program runs; "" is none
 	User    string // "" is one that systemd makes
 	Procs   int
-	Grace   int // seconds until a process that stops is killed
+	Grace   int // seconds before a stopping process is killed
 }
 
 func (c *command) systemdCommand() *cobra.Command {
@@ -63,7 +63,7 @@ func (c *command) systemdCommand() *cobra.Command {
 	return cmd
 }
 
-// stopSeconds returns how long a process may take to stop before it is killed.
+// stopSeconds returns how many seconds a process may take to stop before it is killed.
 func (s *settings) stopSeconds() int {
 	return int((s.cfg.Grace + s.web.DrainDelay + killTime).Round(time.Second).Seconds())
 }

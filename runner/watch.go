@@ -12,13 +12,13 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// quiet is how long nothing must have changed until a change is reported: editors and version
+// quiet is how long nothing must change before a change is reported, because editors and version
 // control write several files at once.
 const quiet = 100 * time.Millisecond
 
-// A change is what has changed since the last one.
+// A change says what has changed since the last one.
 type change struct {
-	code     bool // what the program is built from
+	code     bool // the files from which the program is built
 	settings bool // the configuration or .env
 }
 
@@ -28,7 +28,7 @@ type watcher struct {
 	changes chan change // closed by close
 	reader  sync.WaitGroup
 
-	settings map[string]bool // paths of files whose changes are of settings
+	settings map[string]bool // paths of settings files
 
 	mu       sync.Mutex
 	embedded map[string]bool // paths of files that the program embeds
@@ -63,7 +63,7 @@ func watch(folders, settings []string) (*watcher, error) {
 // close ends the watcher.
 func (w *watcher) close() {
 	_ = w.fs.Close()
-	for range w.changes { // nobody takes them any more
+	for range w.changes { // nobody receives them any more
 	}
 	w.reader.Wait()
 }
@@ -78,7 +78,7 @@ func (w *watcher) embed(files []string) {
 	}
 }
 
-// add watches a folder and those below, but not those that the go command ignores.
+// add watches a folder and its subfolders, except those that the go command ignores.
 func (w *watcher) add(folder string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -93,13 +93,12 @@ func (w *watcher) add(folder string) error {
 	})
 }
 
-// hiddenName reports whether the go command ignores a name. Names of editors' own files are among
-// them.
+// hiddenName reports whether the go command ignores a name. These include editors' temporary files.
 func hiddenName(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
 
-// read reports changes once nothing has changed for a moment.
+// read reports changes once nothing has changed for the time quiet.
 func (w *watcher) read() {
 	defer close(w.changes)
 	var pending change
@@ -133,7 +132,7 @@ func (w *watcher) read() {
 	}
 }
 
-// classify returns what an event means. Folders that are new are watched from now on.
+// classify returns what an event means. It also begins to watch new folders.
 func (w *watcher) classify(e fsnotify.Event) change {
 	if e.Op == fsnotify.Chmod {
 		return change{}
@@ -157,7 +156,7 @@ func (w *watcher) classify(e fsnotify.Event) change {
 		return change{code: true}
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() && e.Has(fsnotify.Create) && name != "node_modules" {
-		return change{code: w.add(path) == nil && hasGo(path)} // files may have been written before it was watched
+		return change{code: w.add(path) == nil && hasGo(path)} // files may have been written before the watch began
 	}
 	return change{}
 }

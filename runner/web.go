@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// An httpFlag is the flag --http: host:port, or a port alone.
+// An httpFlag is the flag --http: host:port, or only a port.
 type httpFlag string
 
 func (f *httpFlag) String() string { return string(*f) }
@@ -50,7 +50,7 @@ func (p *process) webConfig() web.Config {
 	return c
 }
 
-// listen is a web.Config's Listen that notes the URL, which the start prints.
+// listen is the Listen of a web.Config. It records the URL, which is printed at start.
 func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
 	open := new(net.ListenConfig).Listen
 	if p.parent != nil {
@@ -68,7 +68,7 @@ func (p *process) listen(ctx context.Context, address string) (net.Listener, err
 	return l, nil
 }
 
-// stopOther returns the other remedy if the address is in use.
+// stopOther returns the alternative remedy if the address is in use.
 func stopOther(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return ", or stop the program that uses this one"
@@ -76,8 +76,8 @@ func stopOther(err error) string {
 	return ""
 }
 
-// webURL returns the URL of the routes: with the host of the configured address, and the port that
-// is bound.
+// webURL returns the URL of the routes, with the host of the configured address and the port that
+// was bound.
 func webURL(c web.Config, address string, bound net.Addr) string {
 	scheme := "http://"
 	if c.TLSCert != "" {

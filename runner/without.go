@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// Without removes services from the modules of a program, by the full names of their types, as in
-// "example.org/shop.Orders". Pass it beside the modules, not within one. A name that no module
+// Without removes services from a program's modules, by the full names of their types, as in
+// "example.org/shop.Orders". Pass it next to the modules, not inside one. A name that no module
 // provides has no effect. The program that "gomeko run PKG:Service" generates uses it.
 func Without(types ...string) fx.Option {
 	return fx.Invoke(func(app *inject.App) {
