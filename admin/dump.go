@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// maxStack is how many bytes of a stack are shown.
+// maxStack is the number of bytes of a stack that are shown.
 const maxStack = 16 << 10
 
-// A dumped is a call that runs.
+// A dumped is a running call.
 type dumped struct {
 	Service string  `json:"service"`
 	Method  string  `json:"method"`
@@ -22,7 +22,7 @@ type dumped struct {
 	Stack   string  `json:"stack,omitempty"`
 }
 
-// dump answers with the calls that run, the oldest first.
+// dump answers with the running calls, oldest first.
 func dump(w http.ResponseWriter, h *service.Host) {
 	calls := []dumped{}
 	for _, c := range h.Running(true) {

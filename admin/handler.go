@@ -11,30 +11,30 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Handler adds a path to the admin address. A module configures it:
+// A Handler adds a path to the admin address. Modules configure it:
 //
 //	service.Configure(admin.Handler{Pattern: "GET /metrics", Handler: promhttp.Handler()})
 //
-// It is called concurrently, from before the services start until they have stopped. Without an
-// admin address it has no effect.
+// It is called concurrently, from before the services start until after they have stopped. Without
+// an admin address it has no effect.
 type Handler struct {
 	Pattern string // of an [http.ServeMux], without a host
 	Handler http.Handler
 }
 
-// Serve is a [service.Extension] that collects the [Handler] values of the modules, for [Listen].
+// Serve is a [service.Extension] that collects the [Handler] values of the modules for [Listen].
 // Package runner configures it:
 //
 //	service.Configure[service.Extension](admin.Serve)
 //
-// A pattern that is invalid, or that two handlers have, is a mistake.
+// It returns an error if a pattern is invalid, or if two handlers have the same pattern.
 func Serve(h *service.Host) error {
 	_, err := service.Shared(h, newPaths)
 	return err
 }
 
-// Opened reports whether [Listen] has opened an address for the container, so that the handlers of
-// its modules can be reached. Ask when the container starts.
+// Opened reports whether [Listen] has opened an address for the container, so that its modules'
+// handlers are reachable. Call it when the container starts or later.
 func Opened(h *service.Host) bool {
 	p, err := service.Shared(h, newPaths)
 	return err == nil && p.opened
@@ -45,7 +45,7 @@ type paths struct {
 	mux    *http.ServeMux
 	grace  time.Duration // of Config.ReadyGrace; set by Listen
 	opened bool          // by Listen
-	known  []string      // the patterns, in order
+	known  []string      // the sorted patterns
 }
 
 // newPaths returns the paths of this package and of the modules.
@@ -82,7 +82,7 @@ func (p *paths) own(h *service.Host) []Handler {
 // add adds the path of a module.
 func (p *paths) add(added Handler) (err error) {
 	defer func() {
-		if refused := recover(); refused != nil { // the mux reports mistakes by panics
+		if refused := recover(); refused != nil { // the mux panics on mistakes
 			err = p.refusal(added.Pattern, fmt.Sprint(refused))
 		}
 	}()
@@ -98,7 +98,7 @@ func (p *paths) add(added Handler) (err error) {
 	return nil
 }
 
-// refusal returns the mistake in a pattern for which the mux panicked with this message.
+// refusal returns an error for a pattern for which the mux panicked with this message.
 func (p *paths) refusal(pattern, message string) error {
 	for _, other := range p.known {
 		if strings.Contains(message, "conflicts with pattern "+strconv.Quote(other)) {
@@ -113,6 +113,6 @@ func (p *paths) refusal(pattern, message string) error {
 func (p *paths) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	for _, pattern := range p.known {
-		fmt.Fprintln(w, strings.TrimSuffix(pattern, "{$}")) // the mux's mark for the path alone
+		fmt.Fprintln(w, strings.TrimSuffix(pattern, "{$}")) // the mux's marker for an exact path
 	}
 }

@@ -14,10 +14,10 @@ import (
 // defaultGrace is the default of Config.ReadyGrace.
 const defaultGrace = time.Minute
 
-// live answers that the process answers.
+// live answers that the process is alive.
 func live(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live") }
 
-// ready answers whether the process is ready. err says why it is not.
+// ready answers that the process is ready, or not ready because of err.
 func ready(w http.ResponseWriter, err error) {
 	if err != nil {
 		answer(w, http.StatusServiceUnavailable, err.Error())
@@ -32,7 +32,7 @@ func answer(w http.ResponseWriter, status int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// A report is the answer of /health.
+// A report is the response of /health.
 type report struct {
 	Schema   string          `json:"schema"` // gomeko.health/v1
 	Instance string          `json:"instance"`
@@ -48,7 +48,7 @@ type checked struct {
 	Name     string    `json:"name"`
 	Services []string  `json:"services"`
 	Failing  bool      `json:"failing"`
-	Error    string    `json:"error,omitempty"` // of the latest check, without what looks like a secret
+	Error    string    `json:"error,omitempty"` // of the last check, with secrets masked
 	Since    time.Time `json:"since"`
 }
 

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// maxProfile limits how long a profile or a trace is recorded: it slows the process down.
+// maxProfile limits how long a profile or a trace is recorded, because recording slows the process
+// down.
 const maxProfile = 2 * time.Minute
 
-// profiles serves what "go tool pprof" reads, under the paths of net/http/pprof. That package is
-// not imported, because it adds its handlers to http.DefaultServeMux, which a program may serve to
-// everybody.
+// profiles serves "go tool pprof" under the same paths as net/http/pprof. It does not import that
+// package, which adds its handlers to http.DefaultServeMux: a program may serve that to everybody.
 func profiles(w http.ResponseWriter, r *http.Request) {
 	switch name := strings.TrimPrefix(r.URL.Path, "/debug/pprof/"); name {
 	case "":
@@ -36,7 +36,7 @@ func profiles(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// profile writes a profile of the runtime: heap, goroutine, block and so on.
+// profile writes one of the runtime's profiles: heap, goroutine, block and so on.
 func profile(w http.ResponseWriter, r *http.Request, name string) {
 	p := pprof.Lookup(name)
 	if p == nil {
@@ -51,7 +51,7 @@ func profile(w http.ResponseWriter, r *http.Request, name string) {
 	if name == "heap" && r.FormValue("gc") == "1" {
 		runtime.GC()
 	}
-	debug, _ := strconv.Atoi(r.FormValue("debug")) // 0, the binary format, unless it is a number
+	debug, _ := strconv.Atoi(r.FormValue("debug")) // 0, the binary format, if it is not a number
 	if debug > 0 {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	} else {
@@ -60,7 +60,7 @@ func profile(w http.ResponseWriter, r *http.Request, name string) {
 	_ = p.WriteTo(w, debug) // the client has gone
 }
 
-// record writes what is recorded in the seconds that the request asks for.
+// record records for the number of seconds in the request and writes the recording.
 func record(w http.ResponseWriter, r *http.Request, usual time.Duration, start func(*bytes.Buffer) error, stop func()) {
 	d := usual
 	if text := r.FormValue("seconds"); text != "" {

@@ -15,26 +15,27 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Config says where the admin address is.
+// Config configures [Listen].
 type Config struct {
-	// Address is host:port, or unix: and the path of a socket, as in unix:/run/orders/admin.sock.
-	// Only the user of the process may open the socket: its mode is 0600. A socket that a process
-	// left behind is replaced; one that a process listens on is not.
+	// Address is host:port, or unix: followed by the path of a socket, as in
+	// unix:/run/orders/admin.sock. The socket has mode 0600, so only the user of the process may
+	// open it. A socket left behind by an earlier process is replaced; a socket on which a process
+	// listens is not.
 	Address string
 
-	// ReadyGrace is how long the broker may be away before /ready is answered with 503. The default
+	// ReadyGrace is how long the broker may be unavailable before /ready answers 503. The default
 	// is 1 minute; a negative value ignores the broker.
 	ReadyGrace time.Duration
 
 	// Open opens the address. The default is the function [Open].
 	Open func(ctx context.Context, address string) (net.Listener, error)
 
-	// Logger logs requests that fail, and a warning if the address is reachable from other
-	// machines. The default is the host's.
+	// Logger logs failed requests, and a warning if the address is reachable from other machines.
+	// The default is the host's logger.
 	Logger *slog.Logger
 }
 
-// check returns an error that says how to write an address if it is not one.
+// check returns an error that shows the form of an address if this is not one.
 func check(address string) error {
 	path, isPath := strings.CutPrefix(address, "unix:")
 	_, _, err := net.SplitHostPort(address)
@@ -49,16 +50,17 @@ func check(address string) error {
 	return nil
 }
 
-// A Server is an admin address that is open.
+// A Server serves an open admin address.
 type Server struct {
 	http     *http.Server
 	listener net.Listener
-	local    bool // only this machine reaches it, by TCP
+	local    bool // a TCP address that only this machine can reach
 	served   chan struct{}
 }
 
-// Listen opens the admin address of a container, whose modules include [Serve]. It answers from now
-// on until Close: call it before the container is started, and Close when it has stopped.
+// Listen opens the admin address of a container, whose modules must include [Serve]. It serves
+// until Close is called. Call it before the container starts, and call Close after the container
+// has stopped.
 func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 	if err := check(cfg.Address); err != nil {
 		return nil, fmt.Errorf("admin address: %w", err)
@@ -101,8 +103,8 @@ func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 	return s, nil
 }
 
-// Open opens the socket of an admin address, for [Config].Open of a process that gets it from
-// another: host:port, or unix: and a path.
+// Open opens a listener for an admin address: host:port, or unix: and a path. It is used by
+// processes that open the address for another one; see [Config].Open.
 func Open(ctx context.Context, address string) (net.Listener, error) {
 	if err := check(address); err != nil {
 		return nil, err
@@ -113,11 +115,11 @@ func Open(ctx context.Context, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// Addr returns the address that is open.
+// Addr returns the address on which the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// guard refuses what a browser sends for a page of another site. Such a page cannot read the
-// answer, unless its site has a name that resolves to this machine.
+// guard refuses requests that a browser sends for a page of another site. Such a page could not
+// read the response anyway, unless its host name resolves to this machine.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
@@ -134,7 +136,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// Close closes the address. Requests that are being answered are cut off when ctx ends.
+// Close closes the address. It waits for running requests, and cuts them off when ctx ends.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // listenUnix opens a unix socket that only the user of the process may open. It replaces a socket
 // on which nobody listens.
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {
-	unlock, err := lockFolder(filepath.Dir(path)) // against a process that starts at the same time
+	unlock, err := lockFolder(filepath.Dir(path)) // another process may start at the same time
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	return &socket{l, path, made}, nil
 }
 
-// removeStale removes the socket at path if nobody listens on it. The error says why the path
+// removeStale removes the socket at path if nobody listens on it. It returns an error if the path
 // cannot be used.
 func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
@@ -69,7 +69,7 @@ type socket struct {
 	made fs.FileInfo
 }
 
-// Close closes the listener, and removes the socket unless somebody has replaced it.
+// Close closes the listener, and removes the socket unless it was replaced.
 func (s *socket) Close() error {
 	if there, err := os.Lstat(s.path); err == nil && os.SameFile(there, s.made) {
 		_ = os.Remove(s.path) // the next process replaces it
@@ -77,5 +77,5 @@ func (s *socket) Close() error {
 	return s.Listener.Close()
 }
 
-// File returns a copy of the listener's file, for processes that are handed the socket.
+// File returns a copy of the listener's file, for processes to which the socket is passed.
 func (s *socket) File() (*os.File, error) { return s.Listener.(*net.UnixListener).File() }

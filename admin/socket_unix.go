@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// private gives a unix socket its mode before it has a name. Systems other than Linux refuse that:
-// there the mode is set just after.
+// private sets the mode of a unix socket before it has a name. Systems other than Linux do not
+// allow this; there, the mode is set directly afterwards.
 func private(_, _ string, conn syscall.RawConn) error {
 	return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 }
 
-// lockFolder waits until no other process has locked the folder.
+// lockFolder waits until no other process holds the lock on the folder.
 func lockFolder(path string) (unlock func(), err error) {
 	folder, err := os.Open(path)
 	if err != nil {

@@ -13,17 +13,17 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Verb is what somebody wants of a timer.
+// A Verb is a command to a timer.
 type Verb string
 
 const (
-	Show   Verb = "show"   // only the answer
-	Pause  Verb = "pause"  // no ticks until it is resumed, in whatever process
-	Resume Verb = "resume" // ticks again; those missed meanwhile are treated as its row says
-	Run    Verb = "run"    // one call now, also of a paused timer
+	Show   Verb = "show"   // only ask for the timer's state
+	Pause  Verb = "pause"  // stop ticking in every process until resumed
+	Resume Verb = "resume" // tick again; the row decides what happens to ticks missed meanwhile
+	Run    Verb = "run"    // call the method once now, even if the timer is paused
 )
 
-// changes are what the verbs change.
+// changes maps each verb to its change of the timer's state.
 var changes = map[Verb]func(*timer.State){
 	Show:   func(*timer.State) {},
 	Pause:  func(s *timer.State) { s.Paused = true },
@@ -31,7 +31,8 @@ var changes = map[Verb]func(*timer.State){
 	Run:    func(s *timer.State) { s.Asked = true },
 }
 
-// A Timer is a row that ticks once in the fleet, as the process describes it that holds its token.
+// A Timer describes a row that ticks in one process of the fleet, according to the process that
+// holds its token.
 type Timer struct {
 	Service  string    `json:"service"`
 	Row      string    `json:"row"`
@@ -44,11 +45,11 @@ type Timer struct {
 }
 
 var (
-	// ErrUnknownTimer is the error of Ask for a timer that no process has declared.
+	// ErrUnknownTimer is returned by Ask for a timer that no process has declared.
 	ErrUnknownTimer = errors.New("no such timer")
 
-	// ErrNoAnswer is the error of Ask if no process answers until its ctx ends. The command waits in
-	// the timer's queue until a process of the service runs.
+	// ErrNoAnswer is returned by Ask if no process answers before its ctx ends. The command stays
+	// in the timer's queue until a process of the service runs.
 	ErrNoAnswer = errors.New("no process has answered yet; the command waits for one")
 )
 
@@ -75,8 +76,8 @@ func Ask(ctx context.Context, conn *transport.Conn, service, row string, verb Ve
 	}
 }
 
-// List returns the timers whose processes answer within a time. Timers without a process that runs
-// are not among them.
+// List returns the timers whose processes answer within the given time. It does not include timers
+// of which no process is running.
 func List(ctx context.Context, conn *transport.Conn, within time.Duration) ([]Timer, error) {
 	p, err := publishing("", commandType, command{Show})
 	if err != nil {
@@ -107,10 +108,10 @@ func List(ctx context.Context, conn *transport.Conn, within time.Duration) ([]Ti
 // notFound is the broker's reply code for an exchange that does not exist.
 const notFound = 404
 
-// patience is how long a command that only asks waits in a queue.
+// patience is how long a command that only asks stays in a queue.
 const patience = 5 * time.Second
 
-// ask publishes a command, and returns a channel with the answers until stop is called.
+// ask publishes a command. It returns a channel that receives the answers until stop is called.
 func ask(ctx context.Context, conn *transport.Conn, p transport.Publishing, verb Verb) (<-chan Timer, func(), error) {
 	p.ReplyTo, p.CorrelationID = "gomeko.timer.answers."+uuid.NewString(), uuid.NewString()
 	if verb == Show {
@@ -125,7 +126,7 @@ func ask(ctx context.Context, conn *transport.Conn, p transport.Publishing, verb
 		defer d.Ack()
 		var t Timer
 		if d.CorrelationID != p.CorrelationID || json.Unmarshal(d.Body, &t) != nil {
-			return // somebody else's, who guessed the name of the queue
+			return // from someone who guessed the name of the queue
 		}
 		select {
 		case answers <- t:
@@ -139,7 +140,7 @@ func ask(ctx context.Context, conn *transport.Conn, p transport.Publishing, verb
 		if consumer != nil {
 			_ = consumer.Close(ctx)
 		}
-		_ = conn.Delete(ctx, p.ReplyTo) // or it would be declared again after a reconnect
+		_ = conn.Delete(ctx, p.ReplyTo) // otherwise it would be declared again after a reconnect
 	}
 	if err != nil {
 		stop()

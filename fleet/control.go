@@ -21,48 +21,49 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Access says what a process answers to those who may write to the exchange gomeko.control.
+// Access says which verbs a process answers to clients that can write to the exchange
+// gomeko.control.
 type Access string
 
-// What a process answers. See docs/wire/control.md for what each verb reveals.
+// The levels of access. docs/wire/control.md says what each verb reveals.
 const (
-	AccessOff  Access = "off"  // nothing; calls can still be cancelled
+	AccessOff  Access = "off"  // no verbs; calls can still be cancelled
 	AccessRead Access = "read" // the verbs ping, info, describe, stats and health
-	AccessFull Access = "full" // dump and level, too
+	AccessFull Access = "full" // also dump and level
 )
 
 var accesses = map[Access]control.Access{"": control.Read, AccessOff: control.Off, AccessRead: control.Read, AccessFull: control.Full}
 
 // ControlConfig configures [Control]. The zero value works.
 type ControlConfig struct {
-	// Access says which verbs the process answers. "" is [AccessRead].
+	// Access says which verbs the process answers. The default is [AccessRead].
 	Access Access
 
-	// Version is the version of the services, in place of that of the module that each service is
-	// in, as the build has it.
+	// Version is the version of all services. The default is, for each service, the version of its
+	// module as recorded in the build.
 	Version string
 
-	// Level is the level of the process's log, which the verb level changes for a while. Without it,
-	// that verb is refused.
+	// Level is the level of the process's log, which the verb level changes temporarily. Without
+	// it, that verb is refused.
 	Level *slog.LevelVar
 
-	// ReadyGrace is how long the broker may be away before the process says that it is not ready. 0 is
-	// no time, and negative never says so.
+	// ReadyGrace is how long the broker may be unavailable before the process reports that it is
+	// not ready. The default is 0, which means at once. A negative value ignores the broker.
 	ReadyGrace time.Duration
 
-	// URL returns the URL of the process's HTTP routes, "" without any. It is called when the
-	// services have been set up, concurrently.
+	// URL returns the URL of the process's HTTP routes, or "" if it has none. It is called after
+	// the services have been set up, possibly from several goroutines at once.
 	URL func() string
 }
 
-// Control returns the extension by which a process can be seen in its fleet: it answers the verbs
-// that the commands gomeko services, stats, health, describe, dump and level send. Package runner
+// Control returns the extension that makes a process visible in its fleet. It answers the verbs
+// sent by the commands gomeko services, stats, health, describe, dump and level. Package runner
 // configures it; other programs add it to their services:
 //
 //	service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull}))
 //
-// A process that uses no broker, such as one with routes only, answers nothing. One that only
-// consumes opens the connection that publishes, too.
+// A process that does not use the broker, such as one with routes only, answers nothing. A process
+// that otherwise only consumes also opens the connection for publishing.
 func Control(cfg ControlConfig) service.Extension {
 	return func(h *service.Host) error {
 		access, ok := accesses[cfg.Access]
@@ -137,14 +138,14 @@ func (p *plane) url() string {
 	return p.cfg.URL()
 }
 
-// Info is the part process of the answer of a process to the verb info, gomeko.info/v1.
+// Info is the member process of a process's answer to the verb info, gomeko.info/v1.
 type Info struct {
 	Host    string    `json:"host"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
 	URL     string    `json:"url,omitempty"`
-	Go      string    `json:"go"`      // the version of Go that it was built with
-	Access  Access    `json:"access"`  // which verbs it answers
+	Go      string    `json:"go"`      // the Go version of the build
+	Access  Access    `json:"access"`  // the verbs that it answers
 	Workers int       `json:"workers"` // of each service
 	Level   string    `json:"level,omitempty"`
 }
@@ -158,11 +159,11 @@ func (p *plane) info() any {
 
 // Health is the answer of a process to the verb health, gomeko.health/v1.
 type Health struct {
-	Ready  bool          `json:"ready"`            // as the path of gomeko.web.ready_path says
+	Ready  bool          `json:"ready"`            // the same as at gomeko.web.ready_path
 	Reason string        `json:"reason,omitempty"` // why it is not ready
 	Checks []HealthCheck `json:"checks"`
 
-	// Paused are the rows that leave their messages in the queue, and why.
+	// Paused lists the rows that currently consume no messages, and why.
 	Paused []service.Pause `json:"paused"`
 }
 
@@ -171,11 +172,12 @@ type HealthCheck struct {
 	Name     string    `json:"name"`
 	Services []string  `json:"services"` // that use it
 	Failing  bool      `json:"failing"`
-	Error    string    `json:"error,omitempty"` // of the latest check, without passwords
-	Since    time.Time `json:"since"`           // when Failing changed last
+	Error    string    `json:"error,omitempty"` // of the last check, without passwords
+	Since    time.Time `json:"since"`           // when Failing last changed
 }
 
-// health answers the verb health, from what the checks have found last: it waits for nothing.
+// health answers the verb health with the last results of the checks. It does not wait for new
+// ones.
 func (p *plane) health(_ context.Context, r control.Request) (any, error) {
 	h := Health{Ready: true, Checks: []HealthCheck{}, Paused: []service.Pause{}}
 	if err := p.host.Ready(p.cfg.ReadyGrace); err != nil {
@@ -205,7 +207,7 @@ type Dump struct {
 	More  int          `json:"more,omitempty"`
 }
 
-// A DumpedCall is a call that runs.
+// A DumpedCall is a running call.
 type DumpedCall struct {
 	Service string  `json:"service"`
 	Method  string  `json:"method"`
@@ -221,7 +223,7 @@ const (
 	maxStack  = 16 << 10
 )
 
-// dump answers the verb dump. It logs who has asked: the answer has ids and stacks.
+// dump answers the verb dump. It logs who asked, because the answer contains IDs and stacks.
 func (p *plane) dump(_ context.Context, r control.Request) (any, error) {
 	p.host.Logger().Info("calls dumped", "user_id", r.User)
 	d := Dump{Calls: []DumpedCall{}}

@@ -36,7 +36,7 @@ func (p *plane) describe(_ context.Context, r control.Request) (any, error) {
 	return d, nil
 }
 
-// describeServices makes the documents of the process.
+// describeServices returns the documents of the process's services.
 func (p *plane) describeServices() ([]*contract.Document, error) {
 	c, err := connection.Publishing(p.host)
 	if err != nil {
@@ -49,13 +49,13 @@ func (p *plane) describeServices() ([]*contract.Document, error) {
 	return documents, nil
 }
 
-// ErrUndescribed is the error of [Describe] if no process describes the service.
+// ErrUndescribed is returned by [Describe] if no process describes the service.
 var ErrUndescribed = errors.New("cannot be described")
 
-// Describe asks for the description of a service that runs: one process of each version of it. wait
-// limits the wait for each answer; 0 is a second. The documents come from elsewhere: print them
-// with their method Print, which escapes what a terminal would obey. The error is [ErrUndescribed]
-// if there is none, with what to do.
+// Describe returns the descriptions of a running service, by asking one process of each of its
+// versions. wait limits the wait for each answer; 0 means one second. The documents come from
+// elsewhere: print them with their method Print, which escapes terminal control characters. If
+// there is no description, the error wraps [ErrUndescribed] and says what to do.
 func Describe(ctx context.Context, conn *transport.Conn, service string, wait time.Duration) ([]*contract.Document, error) {
 	found, err := Survey(ctx, conn, Question{Verb: string(control.Ping), Service: service, Wait: wait})
 	if err != nil {
@@ -78,7 +78,7 @@ func Describe(ctx context.Context, conn *transport.Conn, service string, wait ti
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case err != nil: // another process of this version may answer
+		case err != nil: // try another process of this version
 			refusals = append(refusals, err)
 		default:
 			known[a.Services[i].Version] = true
@@ -115,7 +115,7 @@ func describeOne(ctx context.Context, conn *transport.Conn, service, instance st
 	return nil, fmt.Errorf("%s did not answer", instance)
 }
 
-// silent returns the error for a service of which no process has answered.
+// silent returns the error for a service whose processes have not answered.
 func silent(ctx context.Context, conn *transport.Conn, service string, found Answers, wait time.Duration) error {
 	for _, c := range found.Counts {
 		if c.Service == service && c.Others > 0 {

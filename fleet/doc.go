@@ -1,4 +1,5 @@
-// Package fleet has what the processes of a fleet agree on through the broker.
+// Package fleet coordinates the processes of a fleet through the broker: timers that tick once in
+// the fleet, hubs and HTTP across processes, and questions to all running processes.
 //
 // # Timers
 //
@@ -9,24 +10,25 @@
 //		service.Configure(transport.Config{URI: "amqp://localhost"}),
 //		service.Configure(fleet.Timers()))
 //
-// Each timer has a quorum queue with a single active consumer, and in it one message: the token,
-// with the time of the last tick. The process that the broker delivers the token to calls the
-// method at the next tick, publishes a new token, waits for the confirm, and only then acknowledges
-// the old one. So a process that dies at any point leaves a token behind, and another process goes
-// on from it at once.
+// Each timer has a quorum queue with a single active consumer. The queue contains one message, the
+// token, with the time of the last tick. The process that receives the token calls the method at
+// the next tick, publishes a new token, waits for the confirm, and only then acknowledges the old
+// one. A process that dies at any point thus leaves a token behind, and another process continues
+// from it at once.
 //
 //   - A tick is never lost. If the process dies between the call and the acknowledgement, another
 //     one calls the method for the same tick again.
-//   - Two processes never call the method for the same tick at once, as long as both notice a lost
-//     connection. A host that freezes delays the ticks by up to two heartbeats, until the broker
-//     gives it up; when it wakes, its call is cancelled as soon as it notices.
-//   - A process that stops in order finishes the call that runs, then passes the token on.
+//   - Two processes never call the method for the same tick at the same time, as long as both notice
+//     when they lose the connection. A host that freezes delays the ticks by up to two heartbeats,
+//     until the broker closes its connection. When it wakes, it cancels its call as soon as it
+//     notices.
+//   - A process that stops in order finishes a running call, then passes the token on.
 //
-// The token is published again each minute, also while a call runs, so that no consumer_timeout of
-// the broker ends a long call.
+// The token is published again every minute, even while a call runs, so a long call does not exceed
+// the broker's consumer_timeout.
 //
-// [Ask] pauses a timer, resumes it, or has it called now. A command waits in the timer's queue if
-// no process runs.
+// [Ask] pauses a timer, resumes it, or calls its method now. If no process is running, the command
+// waits in the timer's queue.
 //
 // docs/wire/timer.md describes the messages, so that other languages can take part.
 package fleet

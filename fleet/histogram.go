@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// A histogram counts durations. Its buckets are an eighth of a power of two wide, so that a
-// quantile is at most 12.5 % off. The first has what is shorter than 1,024 ns, the last all from 73
-// minutes on.
+// A histogram counts durations. Each bucket is an eighth of a power of two wide, so a quantile is at
+// most 12.5 % too large. The first bucket holds durations under 1,152 ns, the last those of 68.7
+// minutes and more.
 type histogram [buckets]atomic.Uint32
 
 const (
 	buckets = 8 * 32
 
-	// lowest is the power of two of the nanoseconds of the first bucket.
+	// lowest is the exponent of the first bucket's power of two, in nanoseconds.
 	lowest = 10
 )
 
@@ -35,8 +35,8 @@ func upper(bucket int) time.Duration {
 	return time.Duration(8+eighth+1) << (power - 3)
 }
 
-// quantile returns the duration within which this part of the counted ones are, 0 if there are
-// none.
+// quantile returns the duration that this part of the counted durations does not exceed, or 0 if
+// none were counted.
 func quantile(counts []Bucket, part float64) time.Duration {
 	var total uint64
 	for _, b := range counts {
@@ -51,31 +51,32 @@ func quantile(counts []Bucket, part float64) time.Duration {
 	return 0
 }
 
-// A Bucket is how many calls lasted about as long. Its Index says how long: see
+// A Bucket counts calls of about the same duration, which its Index encodes: see
 // docs/wire/control.md.
 type Bucket struct {
 	Index int    `json:"i"`
 	Count uint64 `json:"n"`
 }
 
-// window is how long a histogram is counted into. What is read has this time, up to twice of it.
+// window is how long durations are counted into one histogram. A reading covers between one and two
+// windows.
 const window = 30 * time.Second
 
-// A recent has the durations of the last window, and of the one that has begun.
+// A recent holds the durations of the last complete window and of the current one.
 type recent struct {
-	number atomic.Int64 // of the window that is counted into
+	number atomic.Int64 // of the current window
 	counts [2]histogram // by number modulo 2
 }
 
-// add counts a duration at a time since the start of the process.
+// add counts a duration at a time, measured from the start of the process.
 func (r *recent) add(at, d time.Duration) {
 	number := int64(at / window)
 	r.advance(number)
 	r.counts[number%2][bucketOf(d)].Add(1)
 }
 
-// advance empties what is older than the window before number. Durations that are counted meanwhile
-// may be lost: it happens once in a window.
+// advance clears everything older than the window before number. It may lose durations that are
+// counted at the same time, but only once per window.
 func (r *recent) advance(number int64) {
 	was := r.number.Load()
 	if number <= was || !r.number.CompareAndSwap(was, number) {
@@ -93,7 +94,7 @@ func (h *histogram) clear() {
 	}
 }
 
-// read returns the buckets that have calls.
+// read returns the buckets that are not empty.
 func (r *recent) read(at time.Duration) (counts []Bucket) {
 	r.advance(int64(at / window))
 	for i := range buckets {
@@ -105,16 +106,16 @@ func (r *recent) read(at time.Duration) (counts []Bucket) {
 }
 
 const (
-	// rateOver is over how many seconds a rate is taken: the last complete ones.
+	// rateOver is the number of complete seconds over which a rate is averaged.
 	rateOver = 10
 	slots    = 16
 )
 
-// A meter counts what happens in each of the last seconds. A slot has the second, modulo 2^32, and
-// its count.
+// A meter counts events in each of the last seconds. A slot holds the second, modulo 2^32, and its
+// count.
 type meter [slots]atomic.Uint64
 
-// add counts an event at a time since the start of the process.
+// add counts an event at a time, measured from the start of the process.
 func (m *meter) add(at time.Duration) {
 	second := uint64(at/time.Second) & 0xffffffff
 	slot := &m[second%slots]
@@ -130,11 +131,11 @@ func (m *meter) add(at time.Duration) {
 	}
 }
 
-// rate returns how many events there were a second.
+// rate returns the number of events per second.
 func (m *meter) rate(at time.Duration) float64 {
 	now := int64(at / time.Second)
 	over := min(now, rateOver)
-	if over == 0 { // the process is new
+	if over == 0 { // the process has just started
 		over, now = 1, 1
 	}
 	var sum uint64

@@ -25,11 +25,10 @@ const (
 	hubLength = 100_000  // messages in the queue of a process, which drops the oldest first
 	hubBytes  = 64 << 20 // bytes in it
 
-	maxBinds   = 512 // bindings that are requested at once; other clients of the broker wait meanwhile
-	maxUnbinds = 32  // that are removed, before new ones have their turn
+	maxBinds   = 512 // bindings requested at once, while other clients of the broker wait
+	maxUnbinds = 32  // bindings removed at once, before new ones are made
 
-	// retryBindMin and retryBindMax bound the time after which a binding that failed is tried
-	// again.
+	// retryBindMin and retryBindMax are the limits of the backoff after a binding has failed.
 	retryBindMin = time.Second
 	retryBindMax = 30 * time.Second
 
@@ -38,9 +37,9 @@ const (
 )
 
 // Hub returns the fleet of package web's hubs: [web.Hub] and [web.Feed] reach the clients of all
-// processes whose [web.Config].Hub is "fleet". It uses the connection that publishes, to the broker
-// of the container's transport.Config. Package runner and package servicetest configure it; other
-// programs add it to their services:
+// processes whose [web.Config].Hub is "fleet". It publishes and consumes on the publishing
+// connection to the broker of the container's transport.Config. Package runner and package
+// servicetest configure it; other programs add it to their services:
 //
 //	service.Configure(fleet.Hub())
 func Hub() web.Fleet {
@@ -68,7 +67,7 @@ func Hub() web.Fleet {
 	}
 }
 
-// A backplane implements [web.Backplane]. One goroutine binds the queue of the process to topics,
+// A backplane implements [web.Backplane]. One goroutine binds the queue of the process to topics;
 // another one publishes.
 type backplane struct {
 	host       *service.Host
@@ -76,7 +75,7 @@ type backplane struct {
 	connection *connection.Shared
 	prefix     string // of the queue's name
 	queue      string
-	probe      string              // a topic that the queue is bound to if it is bound to any
+	probe      string              // a topic to which the queue is bound whenever it has any other binding
 	consumer   *transport.Consumer // set by run, or by Start before it
 	out        *outbound
 	life       context.Context
@@ -86,21 +85,21 @@ type backplane struct {
 	changed    chan struct{}  // has a token if wanted has changed
 	opened     chan struct{}  // closed when the queue is consumed for the first time
 
-	telling sync.Mutex // held while the peer is told that it listens, or is lost
+	telling sync.Mutex // held while the peer is told that it listens or has lost messages
 
 	epoch int  // counts the channels of the consumer
-	open  bool // the latest of them is
+	open  bool // the latest channel is open
 
 	mu sync.Mutex
 
 	needed bool            // the queue is needed
-	wanted map[string]bool // topics that the process is to listen to
-	fresh  map[string]bool // those of them that the peer waits for
+	wanted map[string]bool // topics that the process should listen to
+	fresh  map[string]bool // those for which the peer waits
 	bound  map[string]bool // topics that the queue is bound to
 }
 
-// topology returns what is declared, and again after each reconnect. The bindings of topics are not
-// part of it: there may be thousands.
+// topology returns what is declared, at first and after each reconnect. It does not include the
+// bindings of topics, of which there may be thousands.
 func (b *backplane) topology() transport.Topology {
 	topic, _ := b.peer.Topic()
 	t := hubTopology()
@@ -112,7 +111,7 @@ func (b *backplane) topology() transport.Topology {
 	return t
 }
 
-// plan returns what the hub asks the broker for.
+// plan returns the operations that the hub needs from the broker.
 func (b *backplane) plan() connection.Plan {
 	return connection.Plan{By: "the hub", Topology: b.topology(), Consumes: []string{b.queue}, Writes: []string{HubExchange}}
 }
@@ -121,7 +120,7 @@ func hubTopology() transport.Topology {
 	return transport.Topology{Exchanges: []transport.Exchange{{Name: HubExchange, Kind: "direct", Durable: true}}}
 }
 
-// Start declares the exchange, and the queue if there are websockets or feeds.
+// Start declares the exchange, and the queue if the process has websockets or feeds.
 func (b *backplane) Start(ctx context.Context) error {
 	_, always := b.peer.Topic()
 	b.mu.Lock()
@@ -141,7 +140,7 @@ func (b *backplane) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop publishes what waits, and deletes the queue.
+// Stop publishes the pending messages and deletes the queue.
 func (b *backplane) Stop(ctx context.Context) error {
 	b.out.flush(ctx)
 	b.end()
@@ -150,16 +149,16 @@ func (b *backplane) Stop(ctx context.Context) error {
 		return nil
 	}
 	err := b.consumer.Close(ctx)
-	if err == nil { // no further channel begins
+	if err == nil { // no further channel is opened
 		b.watches.Wait()
 	}
 	return err
 }
 
-// Kill drops what waits.
+// Kill drops the pending messages.
 func (b *backplane) Kill() { b.end() }
 
-// consume declares the queue and consumes it.
+// consume declares the queue and starts consuming.
 func (b *backplane) consume(ctx context.Context) error {
 	conn := b.connection.Conn()
 	err := conn.Declare(ctx, b.topology())
@@ -169,7 +168,7 @@ func (b *backplane) consume(ctx context.Context) error {
 	return err
 }
 
-// begin is called when the queue is consumed, at first and after each loss.
+// begin is called when consuming begins, at first and after each lost connection.
 func (b *backplane) begin(lost <-chan struct{}) {
 	b.telling.Lock()
 	if b.open {
@@ -206,7 +205,7 @@ func (b *backplane) begin(lost <-chan struct{}) {
 func (b *backplane) receive(d *transport.Delivery) {
 	defer d.Ack()
 	m, err := hubMessage(d, b.connection.Conn().MaxMessage())
-	if err != nil { // the next message of the origin shows the gap
+	if err != nil { // the origin's next message reveals the gap
 		b.host.Logger().LogAttrs(b.life, slog.LevelWarn, "event of another process dropped", slog.String("topic", d.Key), slog.Any("err", err))
 		return
 	}
@@ -219,7 +218,7 @@ func (b *backplane) Listen(topic string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.needed = true
-	if topic != own { // to which the queue is always bound
+	if topic != own { // the queue is always bound to own
 		b.wanted[topic], b.fresh[topic] = true, true
 	}
 	signal(b.changed)
@@ -234,7 +233,8 @@ func (b *backplane) Unlisten(topic string) {
 	signal(b.changed)
 }
 
-// run is the goroutine that binds the queue to the topics that are wanted, and checks that it is.
+// run binds the queue to the wanted topics, and checks periodically that it is bound. It runs in
+// its own goroutine.
 func (b *backplane) run() {
 	wait, failed := time.Duration(0), retryBindMin
 	probe := time.NewTicker(probeEvery)
@@ -264,8 +264,8 @@ func (b *backplane) run() {
 	}
 }
 
-// update changes the bindings of the queue until they are those that are wanted, or the connection
-// is lost.
+// update changes the bindings of the queue until they match the wanted topics, or the connection is
+// lost.
 func (b *backplane) update() error {
 	for {
 		b.mu.Lock()
@@ -289,7 +289,7 @@ func (b *backplane) update() error {
 	}
 }
 
-// changes returns some of the topics to bind the queue to, and of those to unbind it from.
+// changes returns some of the topics to bind the queue to, and some to unbind it from.
 func (b *backplane) changes() (add, remove []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -309,8 +309,8 @@ func (b *backplane) changes() (add, remove []string) {
 	return add, remove
 }
 
-// change binds the queue to topics, and unbinds it from others. The peer is told of the first,
-// unless the connection has been lost since the epoch.
+// change unbinds the queue from the topics in remove and binds it to those in add. It tells the
+// peer about the latter, unless the connection has been lost since epoch.
 func (b *backplane) change(epoch int, add, remove []string) error {
 	ctx, cancel := context.WithTimeout(b.life, 10*time.Second)
 	defer cancel()
@@ -323,18 +323,18 @@ func (b *backplane) change(epoch int, add, remove []string) error {
 	if len(add) == 0 {
 		return nil
 	}
-	own, _ := b.peer.Topic() // which may have been deleted, too
+	own, _ := b.peer.Topic() // its binding may have been deleted, too
 	if err := conn.Bind(ctx, b.queue, HubExchange, append([]string{own, b.probe}, add...)...); err != nil {
 		return err
 	}
 	b.telling.Lock()
 	defer b.telling.Unlock()
 	if b.epoch != epoch || !b.open {
-		return nil // they are bound again
+		return nil // they will be bound again
 	}
 	b.mu.Lock()
 	for _, topic := range add {
-		b.bound[topic] = true // also if it is not wanted any more
+		b.bound[topic] = true // even if it is no longer wanted
 		delete(b.fresh, topic)
 	}
 	b.mu.Unlock()
@@ -342,8 +342,9 @@ func (b *backplane) change(epoch int, add, remove []string) error {
 	return nil
 }
 
-// check sends a message to the queue itself. If it does not arrive, somebody has deleted the
-// exchange, or the bindings: transport does not know those, and nothing else would show it.
+// check sends a message to the process's own queue. If it does not arrive, someone has deleted the
+// exchange or the bindings. Nothing else would detect this, because transport does not know the
+// bindings.
 func (b *backplane) check() {
 	b.mu.Lock()
 	bound := len(b.bound) > 0
@@ -362,18 +363,18 @@ func (b *backplane) check() {
 	}
 }
 
-// isMissing reports whether the broker has refused a message because the exchange does not exist.
+// isMissing reports whether the broker refused a message because the exchange does not exist.
 func isMissing(err error) bool {
 	refusal := (*transport.Error)(nil)
 	return errors.As(err, &refusal) && refusal.Code == 404
 }
 
-// unbound is called when the bindings of the queue were deleted: all are made again. What others
-// have sent since is lost.
+// unbound makes all bindings of the queue again after they were deleted. Messages that others have
+// sent since then are lost.
 func (b *backplane) unbound(why error) {
 	b.host.Logger().LogAttrs(b.life, slog.LevelWarn, "the exchange "+HubExchange+" or its bindings were deleted at the broker: declaring them again", slog.Any("err", why))
 	if err := b.connection.Conn().Declare(b.life, hubTopology()); err != nil {
-		return // the next check, or message, tries again
+		return // the next check or message tries again
 	}
 	b.telling.Lock()
 	defer b.telling.Unlock()
@@ -394,7 +395,7 @@ func (b *backplane) Publish(m web.Message) error { return b.out.add(m) }
 // Wait implements [web.Backplane].
 func (b *backplane) Wait(ctx context.Context) { b.out.wait(ctx) }
 
-// Ask implements [web.Backplane]. The answer comes by the queue of this process.
+// Ask implements [web.Backplane]. The answer arrives in this process's queue.
 func (b *backplane) Ask(ctx context.Context, m web.Message) (bool, error) {
 	select {
 	case <-b.opened:

@@ -12,10 +12,10 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// hubType begins the property type of the messages.
+// hubType is the prefix of the messages' type property.
 const hubType = "gomeko.hub."
 
-// hubPublishing returns a message as it is published. docs/wire/hub.md describes it.
+// hubPublishing encodes a message for publishing. docs/wire/hub.md describes the format.
 func hubPublishing(m web.Message) transport.Publishing {
 	p := transport.Publishing{
 		Exchange:     HubExchange,
@@ -43,8 +43,8 @@ func hubPublishing(m web.Message) transport.Publishing {
 	return p
 }
 
-// hubMessage returns a delivery as a message. It returns an error if its body cannot be
-// decompressed, to at most limit bytes.
+// hubMessage decodes a delivery. It returns an error if the body cannot be decompressed, or has
+// more than limit bytes when decompressed.
 func hubMessage(d *transport.Delivery, limit int) (web.Message, error) {
 	text := func(name string) string { s, _ := d.Headers[name].(string); return s }
 	kind, _ := strings.CutPrefix(d.Type, hubType)
@@ -61,7 +61,7 @@ func hubMessage(d *transport.Delivery, limit int) (web.Message, error) {
 	return m, err
 }
 
-// count returns a header as a number, 0 if it is none.
+// count returns a header as a number, or 0 if it is not a number.
 func count(header any) uint64 {
 	switch n := header.(type) {
 	case int64:
@@ -72,9 +72,9 @@ func count(header any) uint64 {
 	return 0
 }
 
-// Broadcast sends an event to the clients on a channel of all processes whose hub is of the fleet,
-// as [web.Hub].Broadcast does in a service. data is JSON. It returns false if no process has
-// clients on the channel. It is for programs that are not services.
+// Broadcast sends an event to the clients on a channel, in all processes whose hub belongs to the
+// fleet. It does the same as [web.Hub].Broadcast in a service, but is for programs that are not
+// services. data is JSON. heard is false if no process has clients on the channel.
 func Broadcast(ctx context.Context, conn *transport.Conn, channel, event string, data []byte) (heard bool, err error) {
 	if err := conn.Declare(ctx, hubTopology()); err != nil {
 		return false, err

@@ -13,16 +13,17 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// LevelChange is what the verb level takes, and what a process answers: gomeko.level/v1.
+// LevelChange is the argument of the verb level, and also a process's answer: gomeko.level/v1.
 type LevelChange struct {
 	Level string `json:"level"` // debug, info, warn or error
 	For   string `json:"for"`   // for how long, as in "5m"; in an answer, "0s" means until the next change
 }
 
-// maxLevelTime limits how long a changed level may last: a fleet at debug fills disks.
+// maxLevelTime limits how long a changed level may last, because a fleet that logs at debug fills
+// disks.
 const maxLevelTime = 24 * time.Hour
 
-// A leveller changes the level of a process's log for a while.
+// A leveller changes the level of a process's log temporarily.
 type leveller struct {
 	host  *service.Host
 	level *slog.LevelVar // nil if the process cannot change its level
@@ -58,8 +59,8 @@ func (l *leveller) answer(_ context.Context, r control.Request) (any, error) {
 	return LevelChange{Level: level.String(), For: d.String()}, nil
 }
 
-// change sets the level for a time. A later change replaces it; the level falls back to what it was
-// before the first.
+// change sets the level for the duration d. A later change replaces it. Afterwards, the level
+// returns to its value before the first change.
 func (l *leveller) change(level slog.Level, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +74,7 @@ func (l *leveller) change(level slog.Level, d time.Duration) {
 	timer = time.AfterFunc(d, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.back == timer { // else another change came at the last moment
+		if l.back == timer { // otherwise, another change came at the last moment
 			l.level.Set(l.original)
 			l.back = nil
 			l.host.Logger().Info("log level restored", "level", l.original)
@@ -82,7 +83,7 @@ func (l *leveller) change(level slog.Level, d time.Duration) {
 	l.back = timer
 }
 
-// current returns the level, "" if it is not known.
+// current returns the level, or "" if it is unknown.
 func (l *leveller) current() string {
 	if l.level == nil {
 		return ""

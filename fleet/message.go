@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// exchange is a fanout exchange that every timer's queue is bound to, for [List].
+	// exchange is a fanout exchange to which every timer's queue is bound, for [List].
 	exchange = "gomeko.timer"
 
 	// tokenType and commandType are the type property of the messages in a timer's queue.
@@ -24,7 +24,8 @@ const (
 // queueName returns the name of a timer's queue.
 func queueName(service, row string) string { return "gomeko.timer." + service + "." + row }
 
-// topology returns what a timer's queue needs. missing is called when the queue has disappeared.
+// topology returns the declarations for a timer's queue. missing is called when the queue has
+// disappeared.
 func topology(name string, missing func()) transport.Topology {
 	return transport.Topology{
 		Exchanges: []transport.Exchange{{Name: exchange, Kind: "fanout", Durable: true}},
@@ -37,7 +38,7 @@ func topology(name string, missing func()) transport.Topology {
 
 // A token is the state of a timer as a message.
 type token struct {
-	// Since is when the timer's first token was made. Zero means that this is not one yet: each
+	// Since is when the timer's first token was made. If it is zero, this is not yet a token: each
 	// process publishes such a message when it starts, in case there is no token.
 	Since time.Time `json:"since,omitzero"`
 
@@ -53,7 +54,7 @@ func (t *token) state() timer.State {
 	return timer.State{Last: t.Last, Next: t.Next, Paused: t.Paused, Asked: t.Asked}
 }
 
-// set returns the token with another state.
+// set returns a copy of the token with another state.
 func (t token) set(s timer.State, holder string, now time.Time) token {
 	if s.Paused != t.Paused || s.Asked != t.Asked {
 		t.Revision++
@@ -65,8 +66,8 @@ func (t token) set(s timer.State, holder string, now time.Time) token {
 	return t
 }
 
-// merge returns what two tokens of a timer say together. The older one knows the ticks: a process
-// that saw no token may have made another one. Of the same age, the later tick counts.
+// merge combines two tokens of a timer. The ticks of the older token count, because a process that
+// saw no token may have made another. If both are equally old, the later tick counts.
 func merge(a, b token) token {
 	if b.Revision > a.Revision {
 		a.Paused, a.Asked, a.Revision = b.Paused, b.Asked, b.Revision
@@ -77,20 +78,20 @@ func merge(a, b token) token {
 	return a
 }
 
-// same reports whether two tokens say the same, whoever published them.
+// same reports whether two tokens have the same content, whoever published them.
 func same(a, b token) bool {
 	return a.Since.Equal(b.Since) && a.Last.Equal(b.Last) && a.Revision == b.Revision
 }
 
-// A command is what somebody wants of a timer, as a message.
+// A command is the message that asks a timer's holder for something.
 type command struct {
 	Command Verb `json:"command"`
 }
 
-// maxMessage is the size of body, in bytes, over which a message cannot be a token or a command.
+// maxMessage is the largest body, in bytes, that a token or a command can have.
 const maxMessage = 4096
 
-// decode reads the body of a message.
+// decode decodes the JSON body of a message.
 func decode(d *transport.Delivery, into any) error {
 	if len(d.Body) > maxMessage {
 		return fmt.Errorf("its body has %d bytes, more than %d", len(d.Body), maxMessage)
@@ -98,7 +99,7 @@ func decode(d *transport.Delivery, into any) error {
 	return json.Unmarshal(d.Body, into)
 }
 
-// publishing returns a message with a JSON body for a queue.
+// publishing returns a message with a JSON body, addressed to a queue.
 func publishing(queue, kind string, body any) (transport.Publishing, error) {
 	text, err := json.Marshal(body)
 	return transport.Publishing{

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// Over these, a Broadcast waits for room. Over twice as much, its message is not sent.
+	// At these limits, a Broadcast waits for room. At twice these limits, its message is dropped.
 	waitingMessages = 10_000
 	waitingBytes    = 16 << 20
 
-	// awayPoll is how often a Broadcast that waits checks whether the connection is lost.
+	// awayPoll is how often a waiting Broadcast checks whether the connection is lost.
 	awayPoll = 50 * time.Millisecond
 )
 
@@ -30,11 +30,11 @@ type outbound struct {
 
 	mu sync.Mutex
 
-	messages []web.Message     // that are not sent
-	sent     int               // messages that are not confirmed
-	missing  error             // the exchange was deleted; nil if it is not known to be
+	messages []web.Message     // not sent yet
+	sent     int               // number of messages sent but not confirmed
+	missing  error             // set if the exchange is known to be deleted
 	bytes    int               // of both
-	gaps     map[string]uint64 // the first of the messages that may be lost, by topic
+	gaps     map[string]uint64 // by topic, the first message that may be lost
 	room     chan struct{}     // closed when there may be room; nil if nobody waits
 }
 
@@ -45,13 +45,14 @@ func newOutbound(b *backplane) *outbound {
 	}
 }
 
-// publisher returns the channel of the messages. The connection is open.
+// publisher returns the channel for publishing. The connection must be open.
 func (o *outbound) publisher() *transport.Publisher { return o.channel() }
 
-// sizeOf returns what a message counts.
+// sizeOf returns how many bytes a message counts towards the limit.
 func sizeOf(m web.Message) int { return 200 + len(m.Channel) + len(m.Event) + len(m.Body) }
 
-// add adds a message, unless there are far too many. Marks are few.
+// add adds a message, unless far too many are pending. Marks are always added, because they are
+// few.
 func (o *outbound) add(m web.Message) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -65,7 +66,7 @@ func (o *outbound) add(m web.Message) error {
 	return nil
 }
 
-// wait waits for room, unless the connection is lost.
+// wait waits for room while the connection is up.
 func (o *outbound) wait(ctx context.Context) {
 	for {
 		o.mu.Lock()
@@ -92,7 +93,7 @@ func (o *outbound) wait(ctx context.Context) {
 	}
 }
 
-// run is the goroutine that publishes.
+// run publishes messages. It runs in its own goroutine.
 func (o *outbound) run() {
 	for {
 		select {
@@ -105,15 +106,15 @@ func (o *outbound) run() {
 	}
 }
 
-// next publishes a message, or has the peer send marks for those that may be lost. It returns false
-// if there is nothing to do.
+// next publishes one message, or makes the peer send marks for messages that may be lost. It
+// returns false if there is nothing to do.
 func (o *outbound) next() bool {
 	o.mu.Lock()
 	if why := o.missing; why != nil {
 		o.missing = nil
 		o.mu.Unlock()
 		o.backplane.unbound(why)
-		return wait.For(o.backplane.life, awayPoll) // it may be deleted again, or not be allowed
+		return wait.For(o.backplane.life, awayPoll) // it may be deleted again, or may not be permitted
 	}
 	if len(o.messages) == 0 {
 		gaps := o.gaps
@@ -128,7 +129,7 @@ func (o *outbound) next() bool {
 	o.messages[0] = web.Message{}
 	o.messages = o.messages[1:]
 	o.sent++
-	if since, ok := o.gaps[m.Topic]; ok && m.Seq > 0 { // the next message says it already
+	if since, ok := o.gaps[m.Topic]; ok && m.Seq > 0 { // the next message reports the gap
 		m.Gap = since
 		delete(o.gaps, m.Topic)
 	}
@@ -140,7 +141,7 @@ func (o *outbound) next() bool {
 	return o.backplane.life.Err() == nil
 }
 
-// settled is called when a message is confirmed, or may be lost.
+// settled is called when a message is confirmed or may be lost.
 func (o *outbound) settled(m web.Message, err error) {
 	refusal := (*transport.Error)(nil)
 	missing := isMissing(err)
@@ -168,7 +169,8 @@ func (o *outbound) settled(m web.Message, err error) {
 	}
 }
 
-// lost notes a message that may be lost. A mark stands for those that it is about, too.
+// lost records a message that may be lost. For a mark, it records the messages that the mark is
+// about.
 func (o *outbound) lost(m web.Message) {
 	since := m.Seq
 	if m.Gap > 0 {

@@ -17,28 +17,28 @@ type Stats struct {
 	URL      string         `json:"url,omitempty"` // of its HTTP routes
 	Services []ServiceStats `json:"services"`
 
-	// Jobs is the store of jobs, an object with the members store and id, as in the answer to info;
-	// nil without one.
+	// Jobs is the store of jobs, an object with the members store and id, as in the answer to info.
+	// It is nil if the process has no store.
 	Jobs any `json:"jobs,omitempty"`
 }
 
-// ServiceStats are the calls of a service in one process.
+// ServiceStats counts the calls of a service in one process.
 type ServiceStats struct {
 	Service string     `json:"service"`
 	Workers int        `json:"workers"` // calls that may run at once
 	Rows    []RowStats `json:"rows"`
 }
 
-// RowStats are the calls of a row.
+// RowStats counts the calls of a row.
 type RowStats struct {
 	Row      string            `json:"row"`
 	Method   string            `json:"method"`
 	Kind     string            `json:"kind"`     // the package of the row's type: rpc, events, web
-	Running  int64             `json:"running"`  // calls that have a worker
-	Waiting  int64             `json:"waiting"`  // calls that wait for one
-	Outcomes map[string]uint64 `json:"outcomes"` // calls that have ended, by how, since the process started
-	Rate     float64           `json:"rate"`     // calls that ended a second, over the last ten seconds
-	Recent   []Bucket          `json:"recent"`   // calls that ended in the last 30 to 60 s, by how long they ran
+	Running  int64             `json:"running"`  // calls that hold a worker
+	Waiting  int64             `json:"waiting"`  // calls that wait for a worker
+	Outcomes map[string]uint64 `json:"outcomes"` // calls that ended since the process started, by outcome
+	Rate     float64           `json:"rate"`     // calls that ended per second, over the last ten seconds
+	Recent   []Bucket          `json:"recent"`   // calls that ended in the last 30 to 60 s, by duration
 }
 
 // Calls returns how many calls have ended.
@@ -49,16 +49,16 @@ func (s *RowStats) Calls() (n uint64) {
 	return n
 }
 
-// Errors returns how many calls have ended with a fault or at their time limit.
+// Errors returns how many calls have ended with a fault or a timeout.
 func (s *RowStats) Errors() uint64 {
 	return s.Outcomes[service.OutcomeFault.String()] + s.Outcomes[service.OutcomeTimeout.String()]
 }
 
-// Quantile returns the duration within which this part of the recent calls have run, such as 0.99.
+// Quantile returns the duration that this part of the recent calls, such as 0.99, did not exceed.
 // It is at most an eighth too large.
 func (s *RowStats) Quantile(part float64) time.Duration { return quantile(s.Recent, part) }
 
-// Add adds the calls of the same row in another process.
+// Add adds the statistics of the same row in another process.
 func (s *RowStats) Add(other *RowStats) {
 	s.Running += other.Running
 	s.Waiting += other.Waiting
@@ -91,7 +91,7 @@ type tally struct {
 	order []*service.Row
 }
 
-// A rowTally counts the calls of a row. It changes without locks, and allocates nothing.
+// A rowTally counts the calls of a row, without locks and without allocating.
 type rowTally struct {
 	running, waiting atomic.Int64
 	outcomes         [service.Outcomes]atomic.Uint64
@@ -101,7 +101,7 @@ type rowTally struct {
 
 func newTally() *tally { return &tally{began: time.Now(), rows: map[*service.Row]*rowTally{}} }
 
-// observer returns the functions that count.
+// observer returns the observer that counts calls.
 func (t *tally) observer() service.Observer {
 	return service.Observer{
 		Bound: func(h *service.Host) {
@@ -133,7 +133,7 @@ func (t *tally) observer() service.Observer {
 				row.running.Add(-1)
 			}
 			row.outcomes[c.Outcome].Add(1)
-			at := c.Began.Sub(t.began) + c.Waited + c.Duration // without another look at the clock
+			at := c.Began.Sub(t.began) + c.Waited + c.Duration // without reading the clock again
 			row.meter.add(at)
 			if c.Started {
 				row.recent.add(at, c.Duration)
@@ -142,7 +142,7 @@ func (t *tally) observer() service.Observer {
 	}
 }
 
-// read returns the calls of the services that a request is about.
+// read returns the statistics of the services that a request asks about.
 func (t *tally) read(h *service.Host, only string) (all []ServiceStats) {
 	at := time.Since(t.began)
 	for _, name := range h.Names() {

@@ -17,30 +17,30 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Question is what [Survey] asks processes.
+// A Question is a question for [Survey] to ask.
 type Question struct {
 	// Verb is ping, info, describe, stats, health, dump or level.
 	Verb string
 
-	// Service and Instance select who is asked: everybody, the processes of a service, or one of
-	// these.
+	// Service and Instance select the processes to ask: all of them, those of a service, or one
+	// instance of a service.
 	Service, Instance string
 
-	// Arguments is encoded as the JSON object that the verb takes; nil for verbs that take none.
+	// Arguments is encoded as the verb's JSON object. Leave it nil for verbs without arguments.
 	Arguments any
 
-	// Wait limits the wait for answers. 0 is a second.
+	// Wait limits the wait for answers. The default is one second.
 	Wait time.Duration
 }
 
-// An Answer is the answer of a process. All of it comes from elsewhere: it may contain what a
-// terminal would obey.
+// An Answer is the answer of a process. All of it comes from elsewhere, and may contain terminal
+// control characters.
 type Answer struct {
 	Schema   string             `json:"schema"`
 	Instance string             `json:"instance"`
 	Services []AnsweringService `json:"services"`
 	Answer   json.RawMessage    `json:"answer,omitempty"`
-	Error    string             `json:"error,omitempty"` // why the process has no answer
+	Error    string             `json:"error,omitempty"` // why the process could not answer
 }
 
 // An AnsweringService is a service of a process that has answered.
@@ -48,25 +48,25 @@ type AnsweringService struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
 
-	// Consumers is how many consumers the process has on the request queue of the service; nil if it
-	// has none because the service has no RPC methods there.
+	// Consumers is the number of consumers that the process has on the service's request queue. It
+	// is nil if the service has no RPC methods there.
 	Consumers *int `json:"consumers,omitempty"`
 }
 
-// Answers are what [Survey] has collected.
+// Answers are the results of [Survey].
 type Answers struct {
-	Answers []Answer // in the order of instances
-	Counts  []Count  // for each service, in order
+	Answers []Answer // sorted by instance
+	Counts  []Count  // one for each service, sorted
 }
 
-// A Count compares the answers for a service with what the broker knows.
+// A Count compares the answers for a service with the consumers that the broker knows.
 type Count struct {
 	Service  string `json:"service"`
 	Answered int    `json:"answered"` // processes
 
-	// Others is how many consumers the request queue of the service has that no process which has
-	// answered owns: Nameko processes in Python, processes that answer nothing, and processes that the
-	// broker takes for connected although their link is dead.
+	// Others is the number of consumers on the service's request queue that belong to none of the
+	// processes that answered: Nameko processes in Python, processes that answer nothing, and dead
+	// connections that the broker has not noticed yet.
 	Others int `json:"others"`
 }
 
@@ -80,17 +80,19 @@ const (
 	// surveyWait is how long a survey waits for answers.
 	surveyWait = time.Second
 
-	// quiet is how long a complete survey of all services waits for the first answer of another one:
-	// services without RPC have no queue that tells how many processes there are.
+	// quiet is how long a survey of all services, once complete, waits for further answers: for
+	// services without RPC, no queue tells how many processes there are.
 	quiet = 100 * time.Millisecond
 
-	// recheck is how often an incomplete survey asks for the consumers again: their number changes.
+	// recheck is how often an incomplete survey asks for the number of consumers again, because it
+	// changes.
 	recheck = 250 * time.Millisecond
 )
 
-// Survey asks the processes of a fleet, and returns their answers. Nobody registers anywhere: who
-// answers is there. It ends when the answers account for all consumers of the services' request
-// queues, or at the end of the wait. A question expires with its wait, or after 5 s.
+// Survey asks the processes of a fleet and returns their answers. It needs no registry: the
+// processes that answer are those that run. It ends when the answers account for all consumers of
+// the services' request queues, or at the end of the wait. A question expires with its wait, or
+// after 5 s.
 func Survey(ctx context.Context, conn *transport.Conn, q Question) (Answers, error) {
 	s := &survey{conn: conn, question: q, id: uuid.NewString(), answers: map[string]Answer{}, consumers: map[string]int{}}
 	if !slices.Contains(verbs, control.Verb(q.Verb)) {
@@ -115,11 +117,11 @@ func Survey(ctx context.Context, conn *transport.Conn, q Question) (Answers, err
 
 var verbs = []control.Verb{control.Ping, control.Info, control.Describe, control.Stats, control.Health, control.Dump, control.Level}
 
-// A survey is one while it runs.
+// A survey is a running Survey.
 type survey struct {
 	conn     *transport.Conn
 	question Question
-	id       string // correlation id of the question; that of a recheck begins with it
+	id       string // correlation ID of the question; that of a recheck begins with it
 	queue    string
 	received chan received
 	stopped  context.Context
@@ -137,10 +139,10 @@ type received struct {
 	again bool
 }
 
-// maxPending is how many answers wait in memory, beside those that are collected.
+// maxPending is how many answers may wait in memory to be collected.
 const maxPending = 100
 
-// open declares the queue of the answers, and consumes it.
+// open declares the queue for the answers and starts consuming.
 func (s *survey) open(ctx context.Context) (err error) {
 	s.queue = control.AnswersPrefix + s.id
 	if err := s.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: s.queue, Exclusive: true, AutoDelete: true}}}); err != nil {
@@ -155,7 +157,7 @@ func (s *survey) open(ctx context.Context) (err error) {
 	return err
 }
 
-// receive passes an answer on. Others who know the name of the queue may have sent anything.
+// receive passes an answer on. Anyone who knows the name of the queue may have sent it.
 func (s *survey) receive(d *transport.Delivery) {
 	defer d.Ack()
 	var a received
@@ -177,10 +179,10 @@ func (s *survey) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), control.Valid)
 	defer cancel()
 	_ = s.consumer.Close(ctx)
-	_ = s.conn.Delete(ctx, s.queue) // or it would be declared again after a reconnect
+	_ = s.conn.Delete(ctx, s.queue) // otherwise it would be declared again after a reconnect
 }
 
-// ask sends a verb to the processes that the question is for.
+// ask sends a verb to the processes that the question addresses.
 func (s *survey) ask(ctx context.Context, v control.Verb, arguments any) error {
 	p := transport.Publishing{
 		Exchange: control.Exchange,
@@ -208,7 +210,7 @@ func (s *survey) ask(ctx context.Context, v control.Verb, arguments any) error {
 	return err
 }
 
-// collect receives answers until they are complete, or wait has passed.
+// collect receives answers until they are complete or wait has passed.
 func (s *survey) collect(ctx context.Context, wait time.Duration) error {
 	if s.question.Service != "" {
 		if err := s.count(ctx, s.question.Service); err != nil {
@@ -246,7 +248,7 @@ func (s *survey) collect(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// take keeps an answer. One to a recheck only updates the number of consumers.
+// take stores an answer. An answer to a recheck only updates the number of consumers.
 func (s *survey) take(ctx context.Context, a received) error {
 	if known, ok := s.answers[a.Instance]; a.again && ok {
 		known.Services = a.Services
@@ -287,13 +289,13 @@ func (s *survey) count(ctx context.Context, service string) error {
 }
 
 const (
-	// requestQueue begins the name of the request queue of a service.
+	// requestQueue is the prefix of the names of request queues.
 	requestQueue = "rpc-"
 	maxService   = 255 - len(requestQueue)
 )
 
-// again asks the broker and the processes for the consumers of services whose numbers differ: they
-// come and go with the load.
+// again asks the broker and the processes again for the number of consumers, unless the answers are
+// complete. The numbers change with the load.
 func (s *survey) again(ctx context.Context) error {
 	if s.question.Instance != "" || s.complete() {
 		return nil
@@ -317,7 +319,7 @@ func (s *survey) complete() bool {
 	return s.result().Complete()
 }
 
-// result returns what there is.
+// result returns the answers collected so far.
 func (s *survey) result() Answers {
 	r := Answers{}
 	counts, owned := map[string]*Count{}, map[string]int{}

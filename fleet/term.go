@@ -12,14 +12,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// errLost is the cause with which the context of a call ends whose process has lost the token.
+// errLost is the cause that cancels a call's context when its process loses the token.
 var errLost = errors.New("the connection to the broker was lost, and another process may have the timer's token")
 
-// settle is how long a process waits for a token when it has only messages that say nothing.
+// settle is how long a process that has received only empty tokens waits for a real one.
 const settle = time.Second
 
-// A term is the time in which this process holds the token: it is the [timer.Token] of a row's
-// calls. It ends with the channel that the token came on.
+// A term is the time during which this process holds the token. It is the [timer.Token] of a row's
+// calls. It ends when the channel on which the token arrived is closed.
 type term struct {
 	*member
 	lost <-chan struct{}
@@ -49,8 +49,8 @@ func (m *member) leadOnce(ctx context.Context) {
 	m.lead(ctx, t)
 }
 
-// settle waits for a token that has been made, if there is one: the messages of processes that have
-// just started may come first.
+// settle waits for a token with a state, if there is one. The empty tokens of processes that have
+// just started may arrive before it.
 func (t *term) settle(ctx context.Context) {
 	for after := time.After(settle); ; {
 		t.mu.Lock()
@@ -81,7 +81,7 @@ func (t *term) State() timer.State {
 // Changed implements [timer.Token].
 func (t *term) Changed() <-chan struct{} { return t.changed }
 
-// Update publishes the changed token, and then acknowledges those that it replaces.
+// Update publishes the changed token, and then acknowledges the tokens that it replaces.
 func (t *term) Update(ctx context.Context, change func(*timer.State)) error {
 	t.updating.Lock()
 	defer t.updating.Unlock()
@@ -103,15 +103,15 @@ func (t *term) Update(ctx context.Context, change func(*timer.State)) error {
 	defer t.mu.Unlock()
 	t.token = merge(t.token, next)
 	if t.member.lost != t.lost {
-		return errLost // what was published is merged with the old token
+		return errLost // the next holder merges what was published with the old token
 	}
 	acknowledge(replaced)
 	t.held = slices.DeleteFunc(t.held, func(d *transport.Delivery) bool { return slices.Contains(replaced, d) })
 	return nil
 }
 
-// keep publishes the token again at intervals, so that no delivery is held for long, and obeys
-// commands. It returns at the end of ctx.
+// keep obeys commands and publishes the token again at intervals, so that no delivery is held for
+// long. It returns when ctx ends.
 func (t *term) keep(ctx context.Context) {
 	ticker := time.NewTicker(t.hold)
 	defer ticker.Stop()
@@ -126,7 +126,7 @@ func (t *term) keep(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			if t.Update(ctx, func(*timer.State) {}) != nil {
-				return // ctx ends
+				return // ctx has ended
 			}
 		case <-t.ordered:
 		case <-ctx.Done():
@@ -135,7 +135,7 @@ func (t *term) keep(ctx context.Context) {
 	}
 }
 
-// obey does what a command asks for, and answers it.
+// obey executes a command and answers it.
 func (t *term) obey(ctx context.Context, d *transport.Delivery) {
 	var c command
 	err := decode(d, &c)
@@ -148,7 +148,7 @@ func (t *term) obey(ctx context.Context, d *transport.Delivery) {
 	if c.Command != Show {
 		t.row.Logger().LogAttrs(ctx, slog.LevelInfo, "timer command", slog.String("command", string(c.Command)))
 		if t.Update(ctx, change) != nil {
-			return // the broker delivers the command to the next holder
+			return // the broker redelivers the command to the next holder
 		}
 		signal(t.changed)
 	}
@@ -158,7 +158,8 @@ func (t *term) obey(ctx context.Context, d *transport.Delivery) {
 	d.Ack()
 }
 
-// answer tells the sender of a command about the timer. A sender that has gone gets no answer.
+// answer tells the sender of a command the state of the timer. If the sender is gone, the answer is
+// dropped.
 func (t *term) answer(ctx context.Context, d *transport.Delivery) {
 	state := t.State()
 	about := Timer{

@@ -13,12 +13,12 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Timers returns the fleet of the rows of package timer. It uses the connections that the container
-// has to the broker of its transport.Config.
+// Timers returns the fleet for rows of package timer. It uses the container's connections to the
+// broker of its transport.Config.
 func Timers() timer.Fleet { return join(holdInterval) }
 
 // holdInterval is how often a held token is published again. RabbitMQ's consumer_timeout is 30
-// minutes by default, and at least one.
+// minutes by default, and at least one minute.
 const holdInterval = time.Minute
 
 func join(hold time.Duration) timer.Fleet {
@@ -42,8 +42,8 @@ func join(hold time.Duration) timer.Fleet {
 	}
 }
 
-// A member takes part in passing the token of a row on: run waits for the token, and leads while
-// this process holds it.
+// A member takes part in passing on the token of a row. Its method run waits for the token, and
+// leads while this process holds it.
 type member struct {
 	row    *service.Row
 	queue  string
@@ -64,9 +64,9 @@ type member struct {
 	updating sync.Mutex // held while a token is published
 
 	mu       sync.Mutex
-	token    token                 // what the held tokens say together; without any, what is known from before
+	token    token                 // merged from the held tokens; without any, the last known one
 	held     []*transport.Delivery // tokens that are not acknowledged yet
-	commands []*transport.Delivery // commands that are not obeyed yet
+	commands []*transport.Delivery // commands that are not executed yet
 	lost     <-chan struct{}       // closed when the channel of these deliveries is; nil if there are none
 }
 
@@ -107,7 +107,7 @@ func (m *member) run(ctx context.Context, consumer *transport.Consumer) {
 			break
 		}
 	}
-	// Cancelling comes first: what is given back before goes to the same consumer again.
+	// Cancel first, because the broker would redeliver requeued messages to this consumer.
 	if err := errors.Join(consumer.Cancel(ctx), consumer.Close(ctx)); err != nil && ctx.Err() == nil {
 		m.row.Logger().LogAttrs(ctx, slog.LevelWarn, "timer's token is passed on late", slog.Any("err", err))
 	}
@@ -122,8 +122,8 @@ func (m *member) isStopped(ctx context.Context) bool {
 	}
 }
 
-// seed publishes the token that is known, or one that says nothing: the queue may be new. It is
-// merged with the token in the queue. seed returns false if ctx ends first.
+// seed publishes the last known token, or an empty one, because the queue may be new. The holder
+// merges it with the token in the queue. seed returns false if ctx ends first.
 func (m *member) seed(ctx context.Context) bool {
 	m.mu.Lock()
 	t := m.token
@@ -131,7 +131,7 @@ func (m *member) seed(ctx context.Context) bool {
 	return m.publish(ctx, t) == nil
 }
 
-// publish publishes a token until the broker has confirmed it, or ctx ends.
+// publish publishes a token, again and again until the broker has confirmed it or ctx ends.
 func (m *member) publish(ctx context.Context, t token) error {
 	p, err := publishing(m.queue, tokenType, t)
 	if err != nil {
@@ -156,7 +156,7 @@ func (m *member) receive(d *transport.Delivery) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lost != d.Lost() {
-		m.held, m.commands, m.lost = nil, nil, d.Lost() // the broker delivers the others again
+		m.held, m.commands, m.lost = nil, nil, d.Lost() // the broker redelivers the others
 	}
 	if d.Type == commandType {
 		m.commands = append(m.commands, d)
@@ -175,10 +175,10 @@ func (m *member) receive(d *transport.Delivery) {
 	case len(m.held) == 0:
 		m.held = append(m.held, d)
 		signal(m.arrived)
-	case same(m.token, t): // it replaces the others
+	case same(m.token, t): // d replaces the others
 		acknowledge(m.held)
 		m.held = append(m.held[:0], d)
-	case same(m.token, before): // it says nothing new
+	case same(m.token, before): // d contains nothing new
 		d.Ack()
 	default:
 		m.held = append(m.held, d)

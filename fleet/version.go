@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// versionsOf returns the versions of the services of a container: given, if it is not "", else that
-// of the module that has the type of its struct.
+// versionsOf returns the versions of a container's services: given, or by default the version of
+// the module that declares the service's struct.
 func versionsOf(h *service.Host, given string) map[string]string {
 	info, _ := debug.ReadBuildInfo()
 	versions := map[string]string{}
@@ -20,8 +20,8 @@ func versionsOf(h *service.Host, given string) map[string]string {
 	return versions
 }
 
-// moduleVersion returns the version of the module that a type belongs to, as the build has it. A
-// program that was built in its clone has the commit for a version; without one it is "(devel)".
+// moduleVersion returns the version of the module that declares a type, as recorded in the build.
+// If the program was built in its clone, this is the commit, or "(devel)" if that is unknown.
 func moduleVersion(info *debug.BuildInfo, t reflect.Type) string {
 	if info == nil || t == nil {
 		return ""
@@ -46,10 +46,10 @@ func moduleVersion(info *debug.BuildInfo, t reflect.Type) string {
 	return best.Version
 }
 
-// undetermined is the version of a module that Go does not know one of.
+// undetermined is Go's version of a module whose version is unknown.
 const undetermined = "(devel)"
 
-// commit returns the beginning of the commit that the program was built from, or undetermined.
+// commit returns the beginning of the commit from which the program was built, or undetermined.
 func commit(info *debug.BuildInfo) string {
 	settings := map[string]string{}
 	for _, s := range info.Settings {

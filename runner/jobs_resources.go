@@ -96,7 +96,7 @@ func (j *jobsCommand) printLine(ctx context.Context, s *store.Store, resource st
 	return t.flush()
 }
 
-// since returns how long a job has held a resource, or waited for it.
+// since formats the time since when a job has held a resource, or waited for it.
 func since(job *store.Job) string {
 	at := job.RunAt
 	if job.State == store.Running {

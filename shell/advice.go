@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// instead says what to write instead of Python's words that Starlark lacks.
+// instead maps words of Python that Starlark lacks to advice on what to write instead.
 var instead = map[string]string{
 	"import":     "there is no import; n, print and Starlark's functions are always defined",
 	"from":       "there is no import; n, print and Starlark's functions are always defined",
@@ -46,8 +46,8 @@ var (
 	printed = regexp.MustCompile(`\bprint\s+["'\w]`)
 )
 
-// A remoteError is the error of a call, on one line and without what a terminal would obey, because
-// its text is that of a service.
+// A remoteError is the error of a call. Its text comes from a service, so it is put on one line and
+// stripped of terminal escapes.
 type remoteError struct {
 	at string
 	error
@@ -58,11 +58,11 @@ func (e remoteError) Error() string {
 }
 func (e remoteError) Unwrap() error { return e.error }
 
-// cancelled is what Starlark writes before the error of a stream, which cancels the thread.
+// cancelled is what Starlark prepends to the error of a stream, which cancels the thread.
 const cancelled = "Starlark computation cancelled: "
 
-// explain returns err as text for the user, with the name of the program and the line if position
-// is true, and nil for exit(). text is the source.
+// explain returns err as text for the user, preceded by the name of the program and the line if
+// position is true. It returns nil for exit(). text is the source.
 func explain(err error, text string, position bool) error {
 	if err == nil || errors.Is(err, errExit) {
 		return nil
@@ -93,7 +93,8 @@ func explain(err error, text string, position bool) error {
 	return err
 }
 
-// adviseSyntax says what to write instead of a construct of Python that Starlark lacks.
+// adviseSyntax returns what to write instead of a Python construct that Starlark lacks, or the
+// syntax error.
 func adviseSyntax(err syntax.Error, text string) string {
 	line := ""
 	if lines := strings.Split(text, "\n"); int(err.Pos.Line) <= len(lines) {
@@ -117,7 +118,7 @@ func adviseSyntax(err syntax.Error, text string) string {
 	return "syntax error: " + err.Msg
 }
 
-// adviseName says what to write instead of a name that is not defined. msg is Starlark's:
+// adviseName returns what to write instead of an undefined name, or the error. msg is Starlark's:
 // "undefined: foo" or "undefined: foo (did you mean bar?)".
 func adviseName(msg string) string {
 	name, near, suggested := strings.Cut(strings.TrimPrefix(msg, "undefined: "), " ")
@@ -130,7 +131,7 @@ func adviseName(msg string) string {
 	return "NameError: " + name + " is not defined; to call a service, write n.rpc." + name
 }
 
-// place returns the position of the innermost call in the text.
+// place returns the position in the text of the innermost call.
 func place(stack starlark.CallStack) syntax.Position {
 	for i := range stack {
 		if pos := stack.At(i).Pos; pos.Line > 0 {

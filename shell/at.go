@@ -15,8 +15,9 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// at is n.rpc.orders.get.at("vm1/4711"): the same method, in one instance. The beginning of the
-// instance's name, up to a - or /, is enough, if no other instance of the service has it.
+// at implements n.rpc.orders.get.at("vm1/4711"): the same method, called in one instance. The
+// beginning of the instance's name, up to a - or /, is enough if it is unique among the service's
+// instances.
 func (m method) at(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var given string
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "instance", &given); err != nil {
@@ -32,7 +33,7 @@ func (m method) at(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 	return m, nil
 }
 
-// to returns a ctx for a call of the method.
+// to returns a ctx that directs a call to the method's instance.
 func (m method) to(ctx context.Context) context.Context {
 	if m.instance == "" {
 		return ctx

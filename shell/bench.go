@@ -22,13 +22,13 @@ import (
 const (
 	benchSeconds = 5
 	maxCallers   = 10_000
-	benchGrace   = time.Second // how long calls under way at the end may take
-	maxKinds     = 20          // of errors that are counted separately
+	benchGrace   = time.Second // how long calls in flight may take at the end
+	maxKinds     = 20          // of errors counted separately
 )
 
-// bench is n.rpc.orders.get.bench(7, callers=64, seconds=5): it makes the call again and again,
-// from so many callers at once, and returns how fast that was. The other arguments are the
-// method's.
+// bench implements n.rpc.orders.get.bench(7, callers=64, seconds=5): it repeats the call from that
+// many concurrent callers and returns the latencies and the rate. The other arguments are passed to
+// the method.
 func (m method) bench(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	callers, seconds := 1, float64(benchSeconds)
 	var theirs []starlark.Tuple
@@ -63,13 +63,13 @@ func (m method) bench(thread *starlark.Thread, b *starlark.Builtin, args starlar
 	run.run(m.to(ctx), time.Duration(seconds*float64(time.Second)), func(ctx context.Context) error {
 		return m.s.Caller.Client(m.service).Call(ctx, m.name, nil, sent...)
 	})
-	if line.Err() != nil { // Ctrl-C: what was measured until then is shown
+	if line.Err() != nil { // Ctrl-C: show what was measured so far
 		fmt.Fprintln(m.s.Stdout, run)
 	}
 	return run, nil
 }
 
-// A benchmark is what bench has measured.
+// A benchmark holds the measurements of bench.
 type benchmark struct {
 	opaque
 	callers int
@@ -86,7 +86,7 @@ func newBenchmark(callers int) *benchmark {
 	return &benchmark{opaque: "bench", callers: callers, errs: map[string]int64{}}
 }
 
-// run calls call from all callers for a time, or until ctx ends.
+// run runs call in all callers for the duration d, or until ctx ends.
 func (r *benchmark) run(ctx context.Context, d time.Duration, call func(context.Context) error) {
 	var (
 		running sync.WaitGroup
@@ -139,7 +139,7 @@ func (r *benchmark) fail(kind string) {
 	r.errs[kind]++
 }
 
-// kindOf returns the type of a service's error, and a word for others.
+// kindOf returns the type of a service's error, or a word for any other error.
 func kindOf(err error) string {
 	var remote *rpc.Error
 	switch {
@@ -153,7 +153,7 @@ func kindOf(err error) string {
 	return printable.Text(clipped(err.Error(), maxName))
 }
 
-// clipped returns at most n characters of s.
+// clipped returns the first n characters of s at most.
 func clipped(s string, n int) string {
 	if runes := []rune(s); len(runes) > n {
 		return string(runes[:n-1]) + "…"
@@ -161,7 +161,7 @@ func clipped(s string, n int) string {
 	return s
 }
 
-// failed returns the number of errors, and their kinds, the most frequent first.
+// failed returns the number of errors and their kinds, most frequent first.
 func (r *benchmark) failed() (n int64, kinds []string) {
 	for _, count := range r.errs {
 		n += count
@@ -172,7 +172,7 @@ func (r *benchmark) failed() (n int64, kinds []string) {
 	return n, kinds
 }
 
-// rate returns how many calls a second have succeeded.
+// rate returns the number of successful calls per second.
 func (r *benchmark) rate() float64 { return float64(r.times.n) / max(r.took.Seconds(), 1e-9) }
 
 // String returns the figures as a table.
@@ -205,7 +205,7 @@ func (r *benchmark) AttrNames() []string {
 	return []string{"calls", "errors", "max", "p50", "p95", "p99", "rate"}
 }
 
-// Attr returns a figure: times in seconds.
+// Attr returns a figure. Times are in seconds.
 func (r *benchmark) Attr(name string) (starlark.Value, error) {
 	switch name {
 	case "calls":
@@ -219,19 +219,18 @@ func (r *benchmark) Attr(name string) (starlark.Value, error) {
 		_, kinds := r.failed()
 		d := starlark.NewDict(len(kinds))
 		for _, kind := range kinds {
-			_ = d.SetKey(starlark.String(kind), starlark.MakeInt64(r.errs[kind])) // it is not frozen
+			_ = d.SetKey(starlark.String(kind), starlark.MakeInt64(r.errs[kind])) // the dict is not frozen
 		}
 		return d, nil
 	}
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf("bench has no %s; it has %s", name, strings.Join(r.AttrNames(), ", ")))
 }
 
-// latencies count calls by their duration, in buckets of which each is 1% wider than the one
-// before.
+// latencies counts calls by their duration, in buckets that are each 1% wider than the one before.
 type latencies struct {
 	n       int64
 	longest time.Duration
-	buckets [2800]int64 // the last one is over 14 days
+	buckets [2800]int64 // the last one is above 14 days
 }
 
 const bucketGrowth = 1.01
@@ -243,7 +242,8 @@ func (l *latencies) add(d time.Duration) {
 	l.longest = max(l.longest, d)
 }
 
-// quantile returns the duration below which a share of the calls ended, at most 1% too large.
+// quantile returns the duration within which a share of the calls ended. It is at most 1% too
+// large.
 func (l *latencies) quantile(share float64) time.Duration {
 	if share >= 1 {
 		return l.longest

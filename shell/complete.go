@@ -13,17 +13,16 @@ import (
 )
 
 var (
-	// path matches the text to complete before the cursor: names with dots, or n.rpc["a.b"].
+	// path matches the text to complete before the cursor: dotted names, or n.rpc["a.b"].
 	path = regexp.MustCompile(`(?:(\w+(?:\.\w+|\["[^"]*"\])*)\.)?(\w*)$`)
 
-	// callee matches what is called, before its parenthesis.
+	// callee matches the called function, before its parenthesis.
 	callee = regexp.MustCompile(`\w+(?:\.at\("[^"]*"\)|\.\w+|\["[^"]*"\])*$`)
 
-	// at matches the instance that a call goes to.
+	// at matches the instance that a call is directed to.
 	at = regexp.MustCompile(`\.at\("[^"]*"\)`)
 
-	// inService matches the beginning of a service's name in quotes, and inInstance that of an
-	// instance.
+	// inService matches the beginning of a quoted service name, and inInstance that of an instance.
 	inService  = regexp.MustCompile(`\bn\.rpc\["([^"]*)$`)
 	inInstance = regexp.MustCompile(`(\w+(?:\.\w+|\["[^"]*"\])*)\.at\("([^"]*)$`)
 
@@ -31,12 +30,12 @@ var (
 	identifier = regexp.MustCompile(`^[\pL_][\pL\p{Nd}_]*$`)
 )
 
-// maxName is the length of names that are completed: longer ones were not made for people.
+// maxName is the length up to which names are completed. Nobody types longer ones.
 const maxName = 100
 
 // complete returns the completions of the last word before pos, and the text before and after it.
-// It waits for the fleet no longer than completionTime. Names come from elsewhere, and the terminal
-// prints them unchanged: only plain ones are returned.
+// It waits for the fleet no longer than completionTime. Names come from elsewhere and the terminal
+// prints them unchanged, so complete returns only plain ones.
 func (s *Shell) complete(line string, pos int) (head string, names []string, tail string) {
 	s.completing = true
 	defer func() { s.completing = false }()
@@ -60,7 +59,7 @@ func (s *Shell) complete(line string, pos int) (head string, names []string, tai
 	case owner != "":
 		return head, beginning(s.attributes(owner), word), tail
 	case strings.HasSuffix(head, "."):
-		return head, nil, tail // the owner would have to be called
+		return head, nil, tail // evaluating the owner would call it
 	default:
 		names = s.parameters(call, word)
 	}
@@ -82,7 +81,7 @@ func beginning(names []string, word string) (fitting []string) {
 	return fitting
 }
 
-// closed returns the names that begin with word and can be written in quotes, with what ends them.
+// closed returns the names that begin with word and can be written in quotes, with end appended.
 func closed(names []string, word, end string) (fitting []string) {
 	for _, name := range names {
 		if strings.HasPrefix(name, word) && name != "" && len(name) <= maxName && printable.Text(name) == name && !strings.ContainsAny(name, `"\`) {
@@ -92,7 +91,7 @@ func closed(names []string, word, end string) (fitting []string) {
 	return fitting
 }
 
-// completeServices completes n.rpc. A service whose name has a dot is written as n.rpc["a.b"].
+// completeServices completes n.rpc. A service with a dot in its name is written as n.rpc["a.b"].
 func completeServices(head, word string, services []string) (string, []string) {
 	plain := beginning(services, word)
 	var others []string
@@ -118,7 +117,7 @@ func (s *Shell) attributes(owner string) []string {
 	return nil
 }
 
-// lookup returns the value of a path, or nil. Evaluating a path calls nothing.
+// lookup returns the value of a path, or nil. Evaluating a path makes no calls.
 func (s *Shell) lookup(path string) starlark.Value {
 	v, err := starlark.EvalOptions(options(), new(starlark.Thread), "", path, s.globals)
 	if err != nil {
@@ -135,14 +134,14 @@ func (s *Shell) instancesOf(path string) []string {
 	return nil
 }
 
-// A call is one that is being typed.
+// A call is a call that is being typed.
 type call struct {
 	callee string
-	args   []string // those that are complete, and the beginning of the last one
+	args   []string // the complete ones, and the beginning of the last one
 }
 
-// enclosing returns the innermost call at the end of text, its callee "" if there is none, and
-// whether the end is within a string or a comment.
+// enclosing returns the innermost call at the end of text, and whether the end is inside a string
+// or a comment. The callee is "" if there is no call.
 func enclosing(text string) (c call, inText bool) {
 	type bracket struct{ open, arg int } // where it opens, and where its current argument begins
 	var (
@@ -158,7 +157,7 @@ func enclosing(text string) (c call, inText bool) {
 				i++
 			case quote:
 				quote = 0
-			case '\n': // strings end with their line
+			case '\n': // a string ends with its line
 				quote = 0
 			}
 		case b == '"' || b == '\'':
@@ -193,7 +192,7 @@ func enclosing(text string) (c call, inText bool) {
 // given matches a keyword argument.
 var given = regexp.MustCompile(`^\s*(\w+)\s*=`)
 
-// parameters returns NAME= for the parameters of a call that are not given yet.
+// parameters returns NAME= for each parameter of a call that is not given yet.
 func (s *Shell) parameters(c call, word string) (names []string) {
 	if c.callee == "" || strings.TrimSpace(c.args[len(c.args)-1]) != "" { // a value is being typed
 		return nil
@@ -221,7 +220,7 @@ func (s *Shell) parameters(c call, word string) (names []string) {
 	return names
 }
 
-// parametersOf returns the names of what a function takes, in order; "" has a place but no name.
+// parametersOf returns the names of a function's parameters in order. A "" is positional only.
 func (s *Shell) parametersOf(path string) (names []string) {
 	v := s.lookup(at.ReplaceAllString(path, ""))
 	var more []string

@@ -12,11 +12,11 @@ import (
 	gomeko "github.com/gomeko/gomeko/service"
 )
 
-// newData returns n.data with the data that the shell is given.
+// newData returns n.data with the shell's initial data.
 func newData(given map[string]any) *starlark.Dict {
 	data := new(starlark.Dict)
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		_ = data.SetKey(starlark.String(key), configured(given[key])) // it is not frozen
+		_ = data.SetKey(starlark.String(key), configured(given[key])) // the dict is not frozen
 	}
 	return data
 }
@@ -37,7 +37,7 @@ func (s *Shell) withData(ctx context.Context) (context.Context, error) {
 	return ctx, nil
 }
 
-// plain returns a value as context data.
+// plain converts a value to context data.
 func plain(v starlark.Value) (any, error) {
 	switch v := v.(type) {
 	case starlark.String:

@@ -16,38 +16,38 @@ const (
 	// completionTime is how long Tab waits for the fleet.
 	completionTime = 300 * time.Millisecond
 
-	quickAsk = completionTime * 5 / 6 // an answer that Tab waits for
-	slowAsk  = 2 * time.Second        // one that the next Tab has
-	fresh    = 2 * time.Second        // what the fleet has answered is not asked again sooner
+	quickAsk = completionTime * 5 / 6 // for an answer that Tab waits for
+	slowAsk  = 2 * time.Second        // for an answer that only the next Tab has
+	fresh    = 2 * time.Second        // how long an answer is used before the fleet is asked again
 )
 
-// A directory is what the shell knows of the fleet: which services run, in which processes, and
-// their descriptions; and the methods that calls have reached. The fleet is asked in the
-// background, when something is looked up and the last answer is old.
+// A directory is what the shell knows of the fleet: the running services, their instances and
+// descriptions, and the methods that calls have reached. It asks the fleet in the background when
+// something is looked up and the last answer is old.
 type directory struct {
-	conn *transport.Conn // nil: nobody is asked
-	life context.Context // of the shell; it ends the questions
-	asks sync.WaitGroup  // questions that are being asked
+	conn *transport.Conn // nil: ask nobody
+	life context.Context // of the shell; its end ends the questions
+	asks sync.WaitGroup  // questions being asked
 
 	mu sync.Mutex
 
 	called    map[string]map[string]bool // methods that calls have reached, by service
-	instances map[string][]string        // of the services that have answered last
+	instances map[string][]string        // from the last answer
 	described map[string]description     // by service
 	questions map[string]*question       // by service, "" for the list of services
 }
 
-// A description is what a service has answered: a document of each version that runs, or why there
+// A description is a service's answer: a document for each running version, or the reason why there
 // is none.
 type description struct {
 	documents []*contract.Document
 	err       error
 }
 
-// A question is one to the fleet.
+// A question is a question to the fleet.
 type question struct {
 	answered chan struct{} // closed when there is an answer, or none to wait for
-	ended    time.Time     // zero while it is asked
+	ended    time.Time     // zero while it is being asked
 }
 
 func newDirectory(life context.Context, conn *transport.Conn) *directory {
@@ -58,7 +58,7 @@ func newDirectory(life context.Context, conn *transport.Conn) *directory {
 	}
 }
 
-// add notes a method that a call has reached, or a service if method is "".
+// add records a method that a call has reached, or only a service if method is "".
 func (d *directory) add(service, method string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,8 +70,8 @@ func (d *directory) add(service, method string) {
 	}
 }
 
-// services returns the services that run or that calls have reached. It waits for the fleet no
-// longer than wait.
+// services returns the services that run or that calls have reached. It waits up to wait for the
+// fleet.
 func (d *directory) services(wait time.Duration) []string {
 	d.look("", wait, d.list)
 	d.mu.Lock()
@@ -81,7 +81,7 @@ func (d *directory) services(wait time.Duration) []string {
 	return slices.Compact(names)
 }
 
-// processes returns the instances of a service, as services does.
+// processes returns the instances of a service. It waits up to wait for the fleet.
 func (d *directory) processes(service string, wait time.Duration) []string {
 	d.look("", wait, d.list)
 	d.mu.Lock()
@@ -89,7 +89,7 @@ func (d *directory) processes(service string, wait time.Duration) []string {
 	return d.instances[service]
 }
 
-// methods returns the methods of a service, as services does.
+// methods returns the methods of a service. It waits up to wait for the fleet.
 func (d *directory) methods(service string, wait time.Duration) []string {
 	described := d.describe(service, wait)
 	d.mu.Lock()
@@ -119,13 +119,13 @@ func (d *directory) method(service, method string, wait time.Duration) *contract
 	return nil
 }
 
-// describe returns the description of a service, as far as it is known within wait.
+// describe returns what is known of a service after waiting up to wait.
 func (d *directory) describe(service string, wait time.Duration) description {
 	d.look(service, wait, func(ctx context.Context, limit time.Duration) bool {
 		documents, err := fleet.Describe(ctx, d.conn, service, limit)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if err == nil || d.described[service].documents == nil { // what was known stays
+		if err == nil || d.described[service].documents == nil { // keep an earlier answer
 			d.described[service] = description{documents, err}
 		}
 		return err == nil
@@ -153,9 +153,9 @@ func (d *directory) list(ctx context.Context, limit time.Duration) bool {
 	return true
 }
 
-// look has the fleet asked by ask, unless that was done a moment ago, and waits for the answer, but
-// no longer than wait. ask returns false if it has none within its limit: it is called once more,
-// with a longer one, for the next look.
+// look asks the fleet by calling ask, unless that was done a moment ago, and waits for the answer,
+// but no longer than wait. If ask returns false because nothing has arrived within its limit, it is
+// called once more with a longer limit; a later look sees that answer.
 func (d *directory) look(key string, wait time.Duration, ask func(ctx context.Context, limit time.Duration) bool) {
 	if d.conn == nil || d.life.Err() != nil {
 		return
@@ -180,7 +180,7 @@ func (d *directory) look(key string, wait time.Duration, ask func(ctx context.Co
 	}
 }
 
-// ask asks a question, and if nobody answers at once, waits longer.
+// ask asks a question, and asks once more with a longer limit if nobody answers.
 func (d *directory) ask(q *question, ask func(context.Context, time.Duration) bool) {
 	once := func(limit time.Duration) bool {
 		ctx, cancel := context.WithTimeout(d.life, limit+time.Second)
@@ -196,7 +196,7 @@ func (d *directory) ask(q *question, ask func(context.Context, time.Duration) bo
 	q.ended = time.Now()
 }
 
-// close ends the questions. Those that wait for the broker end with its connection.
+// close ends the questions. Those that wait for the broker end when its connection is closed.
 func (d *directory) close() {
 	ended := make(chan struct{})
 	go func() {

@@ -1,5 +1,5 @@
-// Package shell is Nameko's shell in Go: an interpreter of Starlark, a dialect of Python, that can
-// call services and dispatch events.
+// Package shell is a Go version of Nameko's shell: an interpreter for Starlark, a dialect of
+// Python, that can call services and dispatch events.
 //
 //	>>> n.rpc.greeting_service.hello(name="Julio")
 //	'Hello, Julio!'
@@ -10,8 +10,8 @@
 //	['pen', 'ink']
 //	>>> n.dispatch_event("users", "user_deleted", {"id": 7})
 //
-// [Shell.Script] runs a program, and [Shell.Interact] reads lines from a terminal, completes them
-// from the fleet, and shows what is longer than the terminal by a pager.
+// [Shell.Script] runs a program. [Shell.Interact] reads lines from a terminal, completes names by
+// asking the fleet, and shows output that is longer than the terminal in a pager.
 //
 //	>>> help(n.rpc.orders.get_order)                    # signature, types and texts
 //	>>> n.services                                      # who runs
@@ -22,7 +22,7 @@
 //	>>> table(n.rpc.orders.list(2026))
 //	>>> load("lib.star", "total")
 //
-// n.data is a dict of context data, which each call and event passes on: n.data["user_id"] = "7".
+// n.data is a dict of context data, which is sent with each call and event: n.data["user_id"] = "7".
 //
 // # Values
 //
@@ -30,19 +30,19 @@
 // keep the order of their keys, ints have any size, and 2.0 is not 2. Arguments are strings,
 // numbers, bools, None, and lists, tuples and dicts of these.
 //
-// Escape sequences in a result, and anything else that a terminal would obey, are printed escaped.
-// The output of print is written unchanged if it does not go to a terminal.
+// Terminal control characters in a result are printed escaped. The output of print is written
+// unchanged if it does not go to a terminal.
 //
-// n.config has ** in place of passwords and other secrets.
+// In n.config, ** replaces passwords and other secrets.
 //
 // # Errors
 //
-// An error of a service is one line with its type and its text: UnknownService: Unknown service
-// `orders`. It ends the script, or the line in a terminal.
+// An error of a service is printed as one line with its type and its text: UnknownService: Unknown
+// service `orders`. It ends the script, or the line in a terminal.
 //
 // # Differences from Python
 //
-// Starlark has no import, try, class, with or f-strings, among others; the error says what to write
-// instead. Loops and if may be used outside of functions, and while and recursion are allowed. In
-// "%s" % x, lists are shown with double quotes; str(x) shows them as Python does.
+// Starlark lacks import, try, class, with and f-strings, among others; the error says what to write
+// instead. Loops and if may be used outside functions, and while and recursion are allowed.
+// "%s" % x formats the strings in a list with double quotes; str(x) formats them as Python does.
 package shell

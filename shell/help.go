@@ -38,7 +38,7 @@ Tab completes, Ctrl-R searches the history, Ctrl-C ends a call, Ctrl-D ends the 
 // helpWait is how long help waits for the fleet.
 const helpWait = time.Second
 
-// help is help(x): it prints what x is.
+// help implements help(x): it prints what x is.
 func (s *Shell) help(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var about starlark.Value
 	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 0, &about); err != nil {
@@ -52,7 +52,7 @@ func (s *Shell) help(thread *starlark.Thread, b *starlark.Builtin, args starlark
 	return starlark.None, s.show(ctx, text.String())
 }
 
-// explain writes what a value is.
+// explain describes a value.
 func (s *Shell) explain(ctx context.Context, out *strings.Builder, about starlark.Value) error {
 	switch v := about.(type) {
 	case nil, nameko:
@@ -83,7 +83,7 @@ func (s *Shell) explain(ctx context.Context, out *strings.Builder, about starlar
 	return nil
 }
 
-// explainFleet lists the services that run.
+// explainFleet lists the running services.
 func (s *Shell) explainFleet(ctx context.Context, out *strings.Builder) error {
 	answers, err := fleet.Survey(ctx, s.Conn, fleet.Question{Verb: "ping", Wait: helpWait})
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Shell) explainFleet(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// explainService lists the methods of a service, and says what they do.
+// explainService lists the methods of a service with a summary of each.
 func (s *Shell) explainService(ctx context.Context, out *strings.Builder, name string) error {
 	documents, err := fleet.Describe(ctx, s.Conn, name, helpWait)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Shell) explainService(ctx context.Context, out *strings.Builder, name s
 	return nil
 }
 
-// maxSignature is the width up to which the texts of a list of methods are aligned.
+// maxSignature is the width up to which the summaries in a list of methods are aligned.
 const maxSignature = 50
 
 func explainRows(out io.StringWriter, rows []contract.Row) {
@@ -135,15 +135,15 @@ func explainRows(out io.StringWriter, rows []contract.Row) {
 	}
 	slices.SortFunc(lines, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	for _, line := range lines {
-		_, _ = out.WriteString(strings.TrimRight(fmt.Sprintf("    %-*s  %s", width, line[0], line[1]), " ") + "\n") // it has no errors
+		_, _ = out.WriteString(strings.TrimRight(fmt.Sprintf("    %-*s  %s", width, line[0], line[1]), " ") + "\n") // it never fails
 	}
 	if len(lines) == 0 {
 		_, _ = out.WriteString("    no methods\n")
 	}
 }
 
-// explainMethod describes a method: its signature, types, errors and texts, in each version of the
-// service that runs.
+// explainMethod describes a method in each running version of its service: signature, types, errors
+// and texts.
 func (s *Shell) explainMethod(ctx context.Context, out *strings.Builder, m method) error {
 	documents, err := fleet.Describe(ctx, s.Conn, m.service, helpWait)
 	if err != nil {

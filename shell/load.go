@@ -10,7 +10,8 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// modules has the files that load has run, by path. One that is still running has no globals yet.
+// modules holds the files that load has run, by path. A file that is still running has no globals
+// yet.
 type modules map[string]*module
 
 type module struct {
@@ -19,8 +20,8 @@ type module struct {
 	done    bool
 }
 
-// load runs a file for load("lib.star", "f"), once. Its path is relative to the file that loads it,
-// or to the working directory for lines and standard input.
+// load implements load("lib.star", "f"): it runs a file once. The path is relative to the file that
+// loads it; for typed lines and standard input, to the working directory.
 func (s *Shell) load(thread *starlark.Thread, name string) (starlark.StringDict, error) {
 	path := name
 	if !filepath.IsAbs(path) {
@@ -42,13 +43,12 @@ func (s *Shell) load(thread *starlark.Thread, name string) (starlark.StringDict,
 	m.globals, m.err = s.runModule(thread, path)
 	m.done = true
 	if m.err != nil {
-		delete(s.modules, key) // it may be mended
+		delete(s.modules, key) // the user may fix it and load it again
 	}
 	return m.globals, m.err
 }
 
-// runModule runs a file with n and the builtins, but without the variables of the file that loads
-// it.
+// runModule runs a file with n and the builtins, but without the variables of the loading file.
 func (s *Shell) runModule(loader *starlark.Thread, path string) (starlark.StringDict, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

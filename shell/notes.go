@@ -5,11 +5,12 @@ import (
 	"sync"
 )
 
-// maxNotes is how many bytes of the log wait until a line is typed.
+// maxNotes limits how many bytes of the log are held while a line is typed.
 const maxNotes = 64 << 10
 
-// Notes is a writer for the log of a process with an interactive shell: what is logged while a line
-// is typed is written when that is done. W is required. Several goroutines may write.
+// Notes is a writer for the log of a process with an interactive shell. It holds what is logged
+// while the user types a line, and writes it afterwards. W is required. Several goroutines may
+// write.
 type Notes struct {
 	W io.Writer
 
@@ -19,7 +20,7 @@ type Notes struct {
 	held   []byte
 }
 
-// Write implements [io.Writer]. It drops what does not fit into 64 KiB that wait.
+// Write implements [io.Writer]. While a line is typed, it holds up to 64 KiB and drops the rest.
 func (n *Notes) Write(p []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -32,7 +33,7 @@ func (n *Notes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hold begins or ends the typing of a line. A nil Notes has nothing to hold.
+// hold is called when the typing of a line begins and ends. A nil Notes does nothing.
 func (n *Notes) hold(typing bool) {
 	if n == nil {
 		return
@@ -41,7 +42,7 @@ func (n *Notes) hold(typing bool) {
 	defer n.mu.Unlock()
 	n.typing = typing
 	if !typing && len(n.held) > 0 {
-		_, _ = n.W.Write(n.held) // there is nowhere to tell
+		_, _ = n.W.Write(n.held) // there is nowhere to report an error
 		n.held = nil
 	}
 }

@@ -19,11 +19,11 @@ import (
 // A terminal is what Interact reads from and writes to.
 type terminal struct {
 	session context.Context   // of the shell; it ends the pager
-	mode    liner.ModeApplier // as it was before the shell
+	mode    liner.ModeApplier // before the shell started
 	stdout  *os.File
 }
 
-// show writes a text for people: by a pager if it is longer than the terminal.
+// show writes a text for people, through a pager if it is longer than the terminal.
 func (s *Shell) show(ctx context.Context, text string) error {
 	text = strings.TrimSuffix(text, "\n") + "\n"
 	if t := s.terminal; t != nil {
@@ -35,10 +35,10 @@ func (s *Shell) show(ctx context.Context, text string) error {
 	return s.write(ctx, text)
 }
 
-// chunk is how much is written to a terminal before it is asked whether Ctrl-C was pressed.
+// chunk is how much is written to a terminal before checking for Ctrl-C.
 const chunk = 64 << 10
 
-// write writes a text, until ctx ends.
+// write writes a text until ctx ends.
 func (s *Shell) write(ctx context.Context, text string) error {
 	for len(text) > 0 {
 		if ctx.Err() != nil {
@@ -53,7 +53,7 @@ func (s *Shell) write(ctx context.Context, text string) error {
 	return nil
 }
 
-// lines returns how many lines of a terminal a text takes, and stops counting at limit.
+// lines returns how many terminal lines a text takes. It stops counting at limit.
 func lines(text string, columns, limit int) (n int) {
 	for line := range strings.Lines(text) {
 		n += 1 + max(0, utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))-1)/max(columns, 1)
@@ -64,7 +64,7 @@ func lines(text string, columns, limit int) (n int) {
 	return n
 }
 
-// pagers returns the commands to try: $PAGER, or less or more. An empty $PAGER is none.
+// pagers returns the commands to try: $PAGER, or less and more. An empty $PAGER means none.
 func pagers() []string {
 	if own, set := os.LookupEnv("PAGER"); set {
 		if own == "" {
@@ -86,7 +86,7 @@ func (t *terminal) page(text string) bool {
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), t.stdout, os.Stderr
 		if _, set := os.LookupEnv("LESS"); !set {
-			cmd.Env = append(os.Environ(), "LESS=FX") // what was read stays on the screen
+			cmd.Env = append(os.Environ(), "LESS=FX") // the text stays on the screen
 		}
 		if _, err := exec.LookPath(firstWord(command)); err != nil {
 			continue
@@ -95,7 +95,7 @@ func (t *terminal) page(text string) bool {
 		err := cmd.Run()
 		_ = ours.ApplyMode()
 		if exit := (*exec.ExitError)(nil); err == nil || errors.As(err, &exit) && exit.ExitCode() != 127 || errors.Is(err, syscall.EPIPE) {
-			return true // its user may have left it before the end
+			return true // the user may quit it before the end
 		}
 		fmt.Fprintln(os.Stderr, "the pager cannot be run:", printable.Text(command))
 	}

@@ -9,11 +9,11 @@ import (
 
 const (
 	indent   = "    "
-	maxDepth = 20 // of values that are broken into lines
+	maxDepth = 20 // of values that are split over lines
 )
 
-// pretty returns a value as repr does, but with the items of a list or dict on lines of their own
-// where it does not fit into width. width 0 is no limit.
+// pretty formats a value as repr does, but puts each item of a list or dict on its own line if it
+// does not fit into width. A width of 0 means no limit.
 func pretty(v starlark.Value, width int) string {
 	if t, ok := v.(table); ok {
 		return t.render(width)
@@ -26,14 +26,14 @@ func pretty(v starlark.Value, width int) string {
 	return l.String()
 }
 
-// A layout writes values on several lines.
+// A layout writes a value over several lines.
 type layout struct {
 	strings.Builder
 	width int
 }
 
-// value writes a value that begins at column used, after which so many characters follow on its
-// last line.
+// value writes a value that begins at column used. after is the number of characters that follow on
+// its last line.
 func (l *layout) value(v starlark.Value, depth, used, after int) {
 	if depth >= maxDepth {
 		l.WriteString(repr(v))
@@ -86,7 +86,7 @@ func (l *layout) dict(v *starlark.Dict, depth int) {
 	l.WriteString(margin[len(indent):] + "}")
 }
 
-// reprWithin returns the repr of a value if it has at most n characters on one line.
+// reprWithin returns the repr of a value if it fits into n characters on one line.
 func reprWithin(v starlark.Value, n int) (string, bool) {
 	if n <= 0 {
 		return "", false

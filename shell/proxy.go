@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// opaque is embedded in the values behind n: they have a name, are true, and cannot be keys of
+// opaque is embedded in the values behind n. They have a name, are true, and cannot be keys of
 // dicts.
 type opaque string
 
@@ -51,8 +51,8 @@ func (n nameko) Attr(name string) (starlark.Value, error) {
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, services, dispatch_event, data and config", name))
 }
 
-// dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds
-// if nobody handles the event, too.
+// dispatchEvent implements n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It
+// succeeds even if nobody handles the event.
 func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var service, event string
 	var data starlark.Value
@@ -70,7 +70,7 @@ func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args
 	return starlark.None, events.NewDispatcher(n.s.Conn, service)(ctx, event, payload)
 }
 
-// services is n.rpc: it has a service for every name, as n.rpc.orders or n.rpc["a.b"].
+// services is n.rpc. It has a service for every name, as n.rpc.orders or n.rpc["a.b"].
 type services struct {
 	opaque
 	s *Shell
@@ -90,7 +90,7 @@ func (v services) Get(key starlark.Value) (starlark.Value, bool, error) {
 	return service{opaque(fmt.Sprintf("n.rpc[%s]", repr(key))), v.s, string(name)}, true, nil
 }
 
-// service is n.rpc.orders: it has a method for every name.
+// service is n.rpc.orders. It has a method for every name.
 type service struct {
 	opaque
 	s    *Shell
@@ -161,7 +161,7 @@ func (m method) learn(err error) {
 	}
 }
 
-// arguments encodes the arguments of a call, keywords in their order.
+// arguments encodes the arguments of a call, with keywords in their order.
 func arguments(args starlark.Tuple, kwargs []starlark.Tuple) ([]any, error) {
 	var sent []any
 	for i, arg := range args {
@@ -202,7 +202,7 @@ func (r *reply) Attr(name string) (starlark.Value, error) {
 	return starlark.NewBuiltin("result", r.result), nil
 }
 
-// result waits for the reply. It may be called several times.
+// result waits for the reply. It may be called repeatedly.
 func (r *reply) result(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ const (
 	nextPrompt  = "... "
 )
 
-// A prompter reads lines from the terminal: it is a [liner.State], except in tests.
+// A prompter reads lines from the terminal. It is a [liner.State] except in tests.
 type prompter interface {
 	Prompt(prompt string) (string, error)
 	AppendHistory(line string)
@@ -41,8 +41,8 @@ func (s *Shell) loop(session context.Context, lines prompter) error {
 	return nil
 }
 
-// turn reads one statement and runs it. It prints the statement's errors, and returns those of
-// reading and errExit.
+// turn reads one statement and runs it. It prints the statement's errors; it returns errors of
+// reading, and errExit.
 func (s *Shell) turn(session context.Context, lines prompter) error {
 	var (
 		text   strings.Builder
@@ -71,7 +71,7 @@ func (s *Shell) turn(session context.Context, lines prompter) error {
 	if err == nil {
 		err = s.run(session, file)
 	} else if _, whole := options().Parse("shell", text.String(), 0); whole != nil {
-		err = whole // it has more detail
+		err = whole // has more detail
 	}
 	if errors.Is(err, errExit) {
 		return errExit

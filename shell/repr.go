@@ -41,8 +41,8 @@ func toRepr(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // A printer writes values as Python does.
 type printer struct {
 	strings.Builder
-	within map[starlark.Value]bool // the lists and dicts around the value
-	limit  int                     // of the text, in bytes: what is longer is not finished; 0 is none
+	within map[starlark.Value]bool // the lists and dicts that enclose the value
+	limit  int                     // of the text in bytes, after which it may stay unfinished; 0 is none
 }
 
 // full reports whether the text is over its limit.
@@ -71,7 +71,7 @@ func (p *printer) value(v starlark.Value) {
 	}
 }
 
-// nested writes a container, or cycle if it contains itself.
+// nested writes a container, or cycle if the container contains itself.
 func (p *printer) nested(v starlark.Value, cycle string, write func()) {
 	if p.within[v] {
 		p.WriteString(cycle)
@@ -120,7 +120,7 @@ func (p *printer) dict(v *starlark.Dict) {
 	p.WriteByte('}')
 }
 
-// quote writes s in single quotes, or in double ones if that avoids escapes.
+// quote writes s in single quotes, or in double quotes if that avoids escapes.
 func (p *printer) quote(s string) {
 	quote := '\''
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {

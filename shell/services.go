@@ -15,8 +15,8 @@ import (
 // surveyWait is how long n.services waits for the fleet.
 const surveyWait = time.Second
 
-// listServices is n.services: a table with a row for each service in each process that answers, and
-// one for the consumers of a service that do not answer.
+// listServices implements n.services: a table with a row for each service in each process that
+// answers, and one for a service's consumers that do not answer.
 func (s *Shell) listServices(ctx context.Context) (starlark.Value, error) {
 	answers, err := fleet.Survey(ctx, s.Conn, fleet.Question{Verb: "stats", Wait: surveyWait})
 	if err != nil {
@@ -70,13 +70,13 @@ func serviceRow(a fleet.Answer, stats fleet.Stats, s *fleet.ServiceStats) starla
 func dictOf(pairs ...any) *starlark.Dict {
 	d := starlark.NewDict(len(pairs) / 2)
 	for i := 0; i < len(pairs); i += 2 {
-		_ = d.SetKey(starlark.String(pairs[i].(string)), pairs[i+1].(starlark.Value)) // it is not frozen
+		_ = d.SetKey(starlark.String(pairs[i].(string)), pairs[i+1].(starlark.Value)) // the dict is not frozen
 	}
 	return d
 }
 
 func nameOf(row starlark.Value) string {
-	v, _, _ := row.(*starlark.Dict).Get(starlark.String("service")) // a string can be a key
+	v, _, _ := row.(*starlark.Dict).Get(starlark.String("service")) // a string is hashable
 	name, _ := starlark.AsString(v)
 	return name
 }

@@ -19,27 +19,27 @@ import (
 type Shell struct {
 	Caller *rpc.Caller     // makes the calls; the shell does not close it
 	Conn   *transport.Conn // dispatches the events; the shell does not close it
-	Config map[string]any  // n.config, without secrets: it can be printed
-	Data   map[string]any  // n.data at first: context data of each call, bools, numbers and strings
+	Config map[string]any  // n.config, without secrets because it can be printed
+	Data   map[string]any  // n.data at first: context data of each call; bools, numbers and strings
 	Args   []string        // argv
 	Broker string          // the broker in the banner, without its password
 
 	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell
-	Notes  *Notes    // what the process logs to, held while a line is typed; nil without one
+	Notes  *Notes    // the writer of the process's log, held while a line is typed; nil without one
 
 	globals    starlark.StringDict
 	modules    modules
 	directory  *directory
 	data       *starlark.Dict  // n.data
 	completing bool            // attributes must not ask the fleet
-	terminal   *terminal       // nil outside of one
-	line       context.Context // of the program or line that runs: attributes get no thread
-	above      string          // the lines of the statement before the one that is typed
+	terminal   *terminal       // nil without a terminal
+	line       context.Context // of the program or line being run, because attributes get no thread
+	above      string          // the lines of the statement above the one being typed
 }
 
 // Script runs the program in src until its end or its first error. Errors begin with name and the
-// number of the line. If ctx ends, the program ends, and with it the call that it waits for.
+// line number. If ctx ends, so do the program and the call that it waits for.
 func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	data, err := io.ReadAll(src)
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	return explain(err, text, true)
 }
 
-// begin sets the shell's globals. session is the context of calls by call_async: after end, the
-// shell does not wait for their replies, but the services still run them.
+// begin sets the shell's globals. session is the context of calls made with call_async. After end,
+// the shell does not wait for their replies, but the services still run them.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
 	session, cancel := context.WithCancelCause(ctx)
 	s.directory, s.data, s.modules = newDirectory(session, s.Conn), newData(s.Data), modules{}
@@ -72,7 +72,7 @@ func (s *Shell) begin(ctx context.Context) (session context.Context, end func())
 	}
 }
 
-// builtins returns what every program has: n, argv and the functions.
+// builtins returns the names that every program has: n, argv and the functions.
 func (s *Shell) builtins() starlark.StringDict {
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit
@@ -106,7 +106,7 @@ func options() *syntax.FileOptions {
 	}
 }
 
-// exec runs the statements of a file, or of a line if name is "".
+// exec runs the statements of a file, or of a typed line if name is "".
 func (s *Shell) exec(session, line context.Context, name string, file *syntax.File) error {
 	thread, release := s.newThread(session, line, name)
 	defer release()
@@ -114,7 +114,7 @@ func (s *Shell) exec(session, line context.Context, name string, file *syntax.Fi
 	return starlark.ExecREPLChunk(file, thread, s.globals)
 }
 
-// eval returns an expression's value and assigns it to _.
+// eval evaluates an expression and assigns the value to _.
 func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.Value, error) {
 	thread, release := s.newThread(session, line, "")
 	defer release()
@@ -127,8 +127,8 @@ func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.
 	return v, nil
 }
 
-// A thread has two contexts: that of the line or script that it runs, and that of call_async, which
-// lasts as long as the session; and the path of the file that it runs, "" without one.
+// A thread has two contexts: that of the line or script it runs, and that of call_async, which
+// lasts as long as the session. It also has the path of the file it runs, or "".
 const (
 	lineKey    = "line"
 	sessionKey = "session"

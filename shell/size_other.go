@@ -2,5 +2,5 @@
 
 package shell
 
-// size returns the columns and rows that most terminals have at least.
+// size returns the size that most terminals have at least.
 func (t *terminal) size() (columns, rows int) { return 80, 24 }

@@ -11,16 +11,16 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// A stream is the value of a call whose method yields its result item by item. A loop over it takes
-// the items as they come. It ends with the line, or the script, that made the call.
+// A stream is the value of a call whose method yields its result item by item. A loop over it
+// receives the items as they arrive. It ends with the line, or the script, that made the call.
 type stream struct {
 	opaque
 	ctx    context.Context  // of the line
-	thread *starlark.Thread // of the line: an error ends it
+	thread *starlark.Thread // of the line, which an error ends
 	pieces chan piece       // closed after the last one
-	taken  []piece          // from pieces, and not yet by a loop
+	taken  []piece          // received from pieces, but not yet by a loop
 
-	endless bool // it ends with Ctrl-C, which is not an error
+	endless bool // ends with Ctrl-C, which is not an error
 }
 
 func newStream(name opaque, ctx context.Context, thread *starlark.Thread) *stream {
@@ -35,7 +35,7 @@ type piece struct {
 	err   error
 }
 
-// call makes a call, and waits until the first item, the result or an error has come.
+// call makes a call and waits for the first item, the result or an error.
 func (m method) call(thread *starlark.Thread, args []any) (starlark.Value, error) {
 	ctx, err := m.s.withData(thread.Local(lineKey).(context.Context))
 	if err != nil {
@@ -57,13 +57,13 @@ func (m method) call(thread *starlark.Thread, args []any) (starlark.Value, error
 	return s, nil
 }
 
-// read makes the call, until the line ends.
+// read makes the call and receives its pieces until the line ends.
 func (s *stream) read(client rpc.Client, method string, args []any) {
 	defer close(s.pieces)
 	result, err := client.Each(s.ctx, method, func(item json.RawMessage) error { return s.put(piece{json: item}) }, args...)
 	switch {
 	case err != nil:
-		_ = s.put(piece{err: err}) // it fails if the line has ended, which next says
+		_ = s.put(piece{err: err}) // fails if the line has ended, which next reports
 	case result != nil:
 		_ = s.put(piece{json: result, whole: true})
 	}
@@ -90,13 +90,13 @@ func (s *stream) next() (p piece, ok bool) {
 	return p, ok
 }
 
-// Iterate implements [starlark.Iterable]. A second loop goes on after the first one.
+// Iterate implements [starlark.Iterable]. A second loop continues after the first one.
 func (s *stream) Iterate() starlark.Iterator { return (*items)(s) }
 
 // items is a loop over a stream.
 type items stream
 
-// Next implements [starlark.Iterator]. An error ends the line, since a loop has none.
+// Next implements [starlark.Iterator]. It ends the line after an error, because a loop cannot fail.
 func (i *items) Next(v *starlark.Value) bool {
 	s := (*stream)(i)
 	p, ok := s.next()
@@ -121,7 +121,7 @@ func (i *items) Next(v *starlark.Value) bool {
 // Done implements [starlark.Iterator].
 func (i *items) Done() {}
 
-// printStream prints each item as a line, when it comes.
+// printStream prints each item as a line when it arrives.
 func (s *Shell) printStream(st *stream) error {
 	for {
 		p, ok := st.next()

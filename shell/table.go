@@ -17,10 +17,10 @@ func newTable(rows []starlark.Value) table { return table{starlark.NewList(rows)
 
 func (table) Type() string { return "table" }
 
-// String returns the table as text without a limit of its width.
+// String formats the table with unlimited width.
 func (t table) String() string { return t.render(0) }
 
-// toTable is table(x): x is a list of objects, or a stream of them.
+// toTable implements table(x); x is a list of objects, or a stream of them.
 func toTable(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var of starlark.Iterable
 	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 1, &of); err != nil {
@@ -39,10 +39,10 @@ func toTable(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwarg
 const (
 	maxColumns  = 100
 	columnSpace = "  "
-	minCell     = 8 // characters to which a column may be cut in a narrow terminal
+	minCell     = 8 // width in characters to which a column may be cut in a narrow terminal
 )
 
-// render returns the table, in at most width columns if width is over 0: long cells are cut.
+// render formats the table. If width is positive, it cuts long cells to fit into width columns.
 func (t table) render(width int) string {
 	names, cells := t.cells()
 	if len(names) == 0 {
@@ -78,14 +78,14 @@ func (t table) render(width int) string {
 	return b.String()
 }
 
-// cells returns the keys, in the order in which they come first, and the lines: the keys and the
+// cells returns the keys, in the order in which they first appear, and the lines: the keys and the
 // rows.
 func (t table) cells() (names []string, lines [][]string) {
 	column := map[string]int{}
 	lines = append(lines, nil)
 	for item := range starlark.Elements(t.List) {
 		row, ok := item.(*starlark.Dict)
-		if !ok { // it was changed
+		if !ok { // the list was changed
 			row = dictOf("", item)
 		}
 		line := make([]string, len(names))
@@ -112,7 +112,7 @@ func (t table) cells() (names []string, lines [][]string) {
 	return names, lines
 }
 
-// fit cuts the widest columns until all fit into total.
+// fit narrows the widest columns until all fit into total.
 func fit(widths []int, total int) {
 	for {
 		sum, widest := 0, 0

@@ -13,15 +13,15 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// Terminal reports whether the process reads from a terminal and writes to one, which
-// [Shell.Interact] requires.
+// Terminal reports whether the process reads from and writes to a terminal, as [Shell.Interact]
+// requires.
 func Terminal() bool {
 	_, err := liner.TerminalMode()
 	out, statErr := os.Stdout.Stat()
 	return err == nil && statErr == nil && out.Mode()&os.ModeCharDevice != 0
 }
 
-// guarded returns a writer that escapes what a terminal would obey, if w is a terminal.
+// guarded returns w, or a writer that escapes terminal control characters if w is a terminal.
 func guarded(w io.Writer) io.Writer {
 	if file, ok := w.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
@@ -33,8 +33,8 @@ func guarded(w io.Writer) io.Writer {
 
 // Interact reads lines from the terminal, runs them and prints their values as Python does, until
 // Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The
-// history is in the file gomeko/history in the user's configuration folder, which only the user can
-// read. Control characters of the terminal are printed escaped.
+// history is kept in the file gomeko/history in the user's configuration folder, readable only by
+// the user. Terminal control characters are printed escaped.
 func (s *Shell) Interact(ctx context.Context) error {
 	s.Stdout, s.Stderr = guarded(s.Stdout), guarded(s.Stderr)
 	session, end := s.begin(ctx)
@@ -51,10 +51,10 @@ func (s *Shell) Interact(ctx context.Context) error {
 	lines.SetWordCompleter(s.complete)
 	path := historyPath()
 	if file, err := os.Open(path); err == nil {
-		_, _ = lines.ReadHistory(file) // lines before an error are kept
+		_, _ = lines.ReadHistory(file) // keep the lines before an error
 		_ = file.Close()
 	}
-	s.directory.services(0) // asks
+	s.directory.services(0) // starts asking
 	fmt.Fprintf(s.Stderr, "gomeko shell on %s: help() says what there is, Ctrl-D ends it\n", s.Broker)
 	err = s.loop(session, lines)
 	if errors.Is(err, io.EOF) {
@@ -67,7 +67,7 @@ func (s *Shell) Interact(ctx context.Context) error {
 	return err
 }
 
-// historyPath returns "" if there is no configuration folder.
+// historyPath returns the path of the history, or "" without a configuration folder.
 func historyPath() string {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -76,7 +76,8 @@ func historyPath() string {
 	return filepath.Join(dir, "gomeko", "history")
 }
 
-// saveHistory replaces the file by a new one, so that a crash leaves one of the two.
+// saveHistory writes a new file and renames it, so a crash leaves either the old history or the new
+// one.
 func saveHistory(lines *liner.State, path string) error {
 	if path == "" {
 		return nil
@@ -88,7 +89,7 @@ func saveHistory(lines *liner.State, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // if it was not renamed
+	defer os.Remove(file.Name()) // unless it was renamed
 	_, err = lines.WriteHistory(file)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr

@@ -8,7 +8,8 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// time is time(f, *args, **kwargs): it calls f, says how long that took, and returns the result.
+// time implements time(f, *args, **kwargs): it calls f, prints how long that took, and returns the
+// result.
 func (s *Shell) time(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("%s: what? Write time(n.rpc.orders.get(7))", b.Name())
@@ -27,8 +28,8 @@ func (s *Shell) time(thread *starlark.Thread, b *starlark.Builtin, args starlark
 	return result, err
 }
 
-// postpone makes time(f(7)) of a program time(lambda: f(7)), or f would have run before the time is
-// taken.
+// postpone rewrites time(f(7)) in a program to time(lambda: f(7)). Otherwise, f would run before
+// the clock starts.
 func postpone(program syntax.Node) {
 	syntax.Walk(program, func(n syntax.Node) bool {
 		call, ok := n.(*syntax.CallExpr)

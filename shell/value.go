@@ -16,8 +16,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// encode returns a value as JSON, with the keys of dicts in their order, as Python's json module
-// does.
+// encode returns a value as JSON. Like Python's json module, it keeps the order of dict keys.
 func encode(v starlark.Value) (json.RawMessage, error) {
 	return appendJSON(nil, v, 0)
 }
@@ -72,7 +71,7 @@ func appendArray(out []byte, v starlark.Iterable, depth int) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendObject writes keys that are not strings as Python does: 1 is "1", True is "true".
+// appendObject converts keys that are not strings as Python does: 1 is "1", True is "true".
 func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	out = append(out, '{')
 	for i, item := range v.Items() {
@@ -100,8 +99,8 @@ func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// decode returns the value of JSON text as Python's json module does: with the keys of dicts in
-// their order, ints of any size, and NaN and the infinities.
+// decode decodes JSON text as Python's json module does: it keeps the order of keys and accepts
+// ints of any size, NaN and the infinities.
 func decode(data []byte) (starlark.Value, error) {
 	if len(data) == 0 {
 		return starlark.None, nil
@@ -232,7 +231,7 @@ func configured(v any) starlark.Value {
 		slices.Sort(names)
 		dict := starlark.NewDict(len(v))
 		for _, name := range names {
-			_ = dict.SetKey(starlark.String(name), configured(v[name])) // it fails only for unhashable keys
+			_ = dict.SetKey(starlark.String(name), configured(v[name])) // fails only for unhashable keys
 		}
 		return dict
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// watch is watch("orders", "order_created"): the events of a service as they come, until Ctrl-C or
-// until the loop over it ends. Without a type it has all of them.
+// watch implements watch("orders", "order_created"): the events of a service as they arrive, until
+// Ctrl-C or until the loop over it ends. Without a type, it receives all of the service's events.
 func (s *Shell) watch(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var service string
 	pattern := "#"
@@ -25,7 +25,7 @@ func (s *Shell) watch(thread *starlark.Thread, b *starlark.Builtin, args starlar
 	go func() {
 		defer close(st.pieces)
 		err := events.Listen(ctx, s.Conn, service, pattern, func(e events.Event, payload json.RawMessage) {
-			_ = st.put(piece{json: payload, event: e.Type}) // it fails when the line has ended
+			_ = st.put(piece{json: payload, event: e.Type}) // fails if the line has ended
 		})
 		if err != nil {
 			_ = st.put(piece{err: err})
@@ -34,15 +34,15 @@ func (s *Shell) watch(thread *starlark.Thread, b *starlark.Builtin, args starlar
 	return st, nil
 }
 
-// happened is an event, as a loop over watch gets it.
+// happened converts an event to the value that a loop over watch receives.
 func happened(event string, payload starlark.Value) starlark.Value {
 	d := starlark.NewDict(2)
-	_ = d.SetKey(starlark.String("event"), starlark.String(event)) // it is not frozen
+	_ = d.SetKey(starlark.String("event"), starlark.String(event)) // the dict is not frozen
 	_ = d.SetKey(starlark.String("data"), payload)
 	return d
 }
 
-// line returns what is printed of a piece of a stream.
+// line returns the text to print for a piece of a stream.
 func (p piece) line(value starlark.Value) string {
 	if p.event == "" {
 		return repr(value)

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// buckets are the boundaries of durations, in seconds, that the conventions recommend.
+// buckets are the bucket boundaries for durations, in seconds, that the conventions recommend.
 var buckets = metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 // metrics are the instruments.
@@ -26,7 +26,8 @@ type metrics struct {
 	connections, sockets                           metric.Int64UpDownCounter
 }
 
-// rowMetrics are the attributes of one row, made once: by outcome, and for what is not of a call.
+// rowMetrics holds the attribute sets of one row, made once: one for each outcome, and one for what
+// is not about a call.
 type rowMetrics struct {
 	duration metric.Float64Histogram
 	outcomes [service.Outcomes]metric.MeasurementOption
@@ -69,7 +70,7 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 	return all, errors.Join(errs...)
 }
 
-// bound makes the attributes of each row.
+// bound creates the attributes of each row.
 func (m *metrics) bound(h *service.Host) {
 	for _, r := range h.Rows() {
 		of := &rowMetrics{duration: m.call, row: set(rowAttributes(r)...)}
@@ -112,7 +113,8 @@ func (m *metrics) sent(ctx context.Context, msg service.Message, took time.Durat
 	}
 }
 
-// sentErrorType returns an error.type with few values: other services name their errors.
+// sentErrorType returns an error.type with few distinct values, because other services name their
+// errors.
 func sentErrorType(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

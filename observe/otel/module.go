@@ -14,15 +14,15 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module traces and measures the services of a program as the environment says, and does nothing if
-// it says nothing: see The environment in the package comment. When the services have stopped, it
-// sends what is left, for at most 5 s.
+// Module traces and measures the services of a program according to the environment; see The
+// environment in the package comment. If no exporter is configured, it does nothing. When the
+// services have stopped, it flushes for at most 5 s.
 //
-// It sets OpenTelemetry's global providers, propagator and error handler, for the libraries that
-// use them. If spans or metrics cannot be sent, the log says so.
+// It sets OpenTelemetry's global providers, propagator and error handler for libraries that use
+// them. It logs when spans or metrics cannot be exported.
 var Module = fx.Module("otel", service.Configure[service.Extension](extend))
 
-// enabled reports whether the environment asks for a signal, TRACES or METRICS.
+// enabled reports whether the environment enables a signal, TRACES or METRICS.
 func enabled(signal string) bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
@@ -43,7 +43,7 @@ func extend(h *service.Host) error {
 	if err != nil {
 		return err
 	}
-	if t.observed { // the module is there twice
+	if t.observed { // the module was added twice
 		return nil
 	}
 	t.observed = true
@@ -58,7 +58,7 @@ func extend(h *service.Host) error {
 	return errors.Join(err, h.Observe(o))
 }
 
-// newTelemetry makes the SDK from the environment.
+// newTelemetry creates the SDK from the environment.
 func newTelemetry(h *service.Host, traces, metrics bool) (*telemetry, error) {
 	t, ctx := &telemetry{log: h.Logger(), propagator: autoprop.NewTextMapPropagator()}, context.Background()
 	if traces {
@@ -76,8 +76,8 @@ func newTelemetry(h *service.Host, traces, metrics bool) (*telemetry, error) {
 	return t, nil
 }
 
-// mistake returns the error of a signal whose exporter cannot be made. The SDK's does not say which
-// variables it has read.
+// mistake returns the error for a signal whose exporter cannot be created. It adds the variables
+// that were read, which the SDK's error does not name.
 func mistake(signal string, err error) error {
 	exporter, protocol := "OTEL_"+signal+"_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL"
 	return fmt.Errorf("otel: %s: %w: correct the environment, which has %s=%q and %s=%q", strings.ToLower(signal), err,

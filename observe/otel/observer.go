@@ -20,22 +20,22 @@ import (
 // scope is the instrumentation scope of all spans and metrics.
 const scope = "github.com/gomeko/gomeko/observe/otel"
 
-// A Config says where an observer sends to. [Module] makes one from the environment; make one
-// yourself for providers of your own.
+// A Config configures an observer. [Module] creates one from the environment; create one yourself
+// to use your own providers.
 type Config struct {
-	// Tracer returns the provider for the spans of a service; "" is for what is sent outside of
-	// calls. Nil is no traces.
+	// Tracer returns the provider for the spans of a service; "" stands for messages sent outside
+	// calls. If Tracer is nil, no spans are made.
 	Tracer func(service string) trace.TracerProvider
 
-	// Meter is the provider for metrics. Nil is no metrics.
+	// Meter is the provider for metrics. If it is nil, no metrics are recorded.
 	Meter metric.MeterProvider
 
-	// Propagator writes and reads the headers of messages. The default is W3C Trace Context:
+	// Propagator reads and writes the headers of messages. The default is W3C Trace Context:
 	// traceparent and tracestate.
 	Propagator propagation.TextMapPropagator
 }
 
-// NewObserver returns an observer that makes spans and metrics of what it is told, for
+// NewObserver returns an observer that records calls and messages as spans and metrics. Pass it to
 // [service.Configure].
 func NewObserver(cfg Config) (service.Observer, error) {
 	if cfg.Meter == nil {
@@ -73,7 +73,7 @@ func NewObserver(cfg Config) (service.Observer, error) {
 	}, nil
 }
 
-// An observer makes spans. The metrics do the rest.
+// An observer makes spans, and passes everything on to its metrics.
 type observer struct {
 	*metrics
 
@@ -84,7 +84,7 @@ type observer struct {
 	fields     []string
 }
 
-// bound makes a tracer for each service.
+// bound creates a tracer for each service.
 func (o *observer) bound(h *service.Host) {
 	for _, name := range h.Names() {
 		o.tracers[name] = o.provider(name).Tracer(scope)
@@ -121,7 +121,7 @@ func (o *observer) callBegan(ctx context.Context, c service.ObservedCall) contex
 
 func (o *observer) callStarted(ctx context.Context, c service.ObservedCall) { o.waited(ctx, c) }
 
-// waited makes a span of the wait for a worker.
+// waited records a span for the wait for a worker.
 func (o *observer) waited(ctx context.Context, c service.ObservedCall) {
 	o.metrics.waited(ctx, c)
 	if c.Waited > 0 && o.traced {
@@ -158,7 +158,7 @@ func (o *observer) sendBegan(ctx context.Context, m service.Message) context.Con
 	if span.IsRecording() {
 		span.SetAttributes(messageAttributes(m)...)
 	}
-	for _, field := range o.fields { // of a trace before, which Nameko or a service without traces passes on
+	for _, field := range o.fields { // left from an earlier trace, passed on by Nameko or a service without traces
 		delete(m.Headers, "nameko."+field)
 	}
 	o.propagator.Inject(ctx, writer(m.Headers))
@@ -174,14 +174,14 @@ func (o *observer) sendEnded(ctx context.Context, m service.Message, took time.D
 	if err != nil && span.IsRecording() {
 		text := ""
 		if remote := (*rpcerror.Error)(nil); errors.As(err, &remote) && remote.Remote() {
-			text = typeOf(err) // whether its text quotes a sensitive argument is known to the called service
+			text = typeOf(err) // only the called service knows whether the text quotes a sensitive argument
 		}
 		recordError(span, err, text)
 	}
 	span.End()
 }
 
-// A reader reads the headers that a call came with. It implements [propagation.TextMapCarrier].
+// A reader reads the headers of a call. It implements [propagation.TextMapCarrier].
 type reader struct{ header service.Header }
 
 func (r reader) Get(key string) string { return r.header.Get(key) }

@@ -20,7 +20,7 @@ const (
 	messagingSystem = "rabbitmq"
 )
 
-// spanOf returns the name and the kind of the spans of a row's calls.
+// spanOf returns the name and the kind of the spans for a row's calls.
 func spanOf(r *service.Row) (string, trace.SpanKind) {
 	switch r.Kind() {
 	case "rpc":
@@ -38,11 +38,11 @@ func spanOf(r *service.Row) (string, trace.SpanKind) {
 // methodOf returns the name of a row's calls: orders.get_order.
 func methodOf(r *service.Row) string { return r.Service + "." + r.CallName() }
 
-// destinationOf returns what a row listens to: the value of the first key of its tag.
+// destinationOf returns the source to which a row listens: the value of the first key of its tag.
 func destinationOf(r *service.Row) string { return r.Tag.Get(r.Kind()) }
 
-// attributesOf returns the attributes of a row, as the conventions for RPC, messages and HTTP have
-// them. They are few, so metrics have them too.
+// attributesOf returns the attributes of a row that the conventions for RPC, messaging and HTTP
+// define. They have few values, so metrics have them too.
 func attributesOf(r *service.Row) []attribute.KeyValue {
 	switch r.Kind() {
 	case "rpc":
@@ -66,14 +66,14 @@ func attributesOf(r *service.Row) []attribute.KeyValue {
 	return rowAttributes(r)
 }
 
-// rowAttributes returns the attributes of a row for which there is no convention.
+// rowAttributes returns the attributes of a row that no convention defines.
 func rowAttributes(r *service.Row) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("gomeko.service", r.Service), attribute.String("gomeko.method", r.CallName()), attribute.String("gomeko.kind", r.Kind()),
 	}
 }
 
-// callAttributes returns the attributes of one call, with which its log lines are found.
+// callAttributes returns the attributes of one call that identify its log lines.
 func callAttributes(c service.ObservedCall) []attribute.KeyValue {
 	attributes := []attribute.KeyValue{attribute.String("gomeko.call_id", c.ID), attribute.String("gomeko.root_call_id", service.LoggedID(c.Root()))}
 	if c.Attempt > 1 {
@@ -85,7 +85,7 @@ func callAttributes(c service.ObservedCall) []attribute.KeyValue {
 	return attributes
 }
 
-// spanOfMessage returns the name and the kind of the span of a message that is sent.
+// spanOfMessage returns the name and the kind of the span for sending a message.
 func spanOfMessage(m service.Message) (string, trace.SpanKind) {
 	if m.Kind == "rpc" {
 		return m.Service + "." + m.Method, trace.SpanKindClient
@@ -101,7 +101,7 @@ func messageDestination(m service.Message) string {
 	return m.Exchange
 }
 
-// messageAttributes returns the attributes of the span of a message.
+// messageAttributes returns the attributes of the span for sending a message.
 func messageAttributes(m service.Message) []attribute.KeyValue {
 	if m.Kind == "rpc" {
 		return append(sentAttributes(m), attribute.String("gomeko.correlation_id", m.ID))
@@ -109,7 +109,7 @@ func messageAttributes(m service.Message) []attribute.KeyValue {
 	return append(sentAttributes(m), semconv.MessagingRabbitMQDestinationRoutingKey(m.Key), semconv.MessagingMessageBodySize(m.Size))
 }
 
-// sentAttributes returns those of them that metrics have too.
+// sentAttributes returns the messageAttributes that metrics have too.
 func sentAttributes(m service.Message) []attribute.KeyValue {
 	if m.Kind == "rpc" {
 		return []attribute.KeyValue{semconv.RPCSystemNameKey.String(rpcSystem), semconv.RPCMethod(m.Service + "." + m.Method)}
@@ -120,8 +120,8 @@ func sentAttributes(m service.Message) []attribute.KeyValue {
 	}
 }
 
-// recordOutcome records how a call has ended that did not succeed. The text of an error may quote a
-// sensitive argument.
+// recordOutcome records the outcome of a call that did not succeed. The text of its error may quote
+// a sensitive argument.
 func recordOutcome(span trace.Span, c service.ObservedCall) {
 	text := ""
 	if c.Entry.Sensitive() {
@@ -136,7 +136,7 @@ func recordOutcome(span trace.Span, c service.ObservedCall) {
 	span.SetAttributes(attribute.String("gomeko.outcome", c.Outcome.String()))
 }
 
-// recordError records an error of a span, with text in place of its own unless that is "".
+// recordError records an error in a span. If text is not "", it replaces the error's text.
 func recordError(span trace.Span, err error, text string) {
 	kind, text := typeOf(err), textOf(err, text)
 	event := []attribute.KeyValue{semconv.ExceptionType(kind), semconv.ExceptionMessage(text)}
@@ -149,7 +149,7 @@ func recordError(span trace.Span, err error, text string) {
 	span.SetStatus(codes.Error, text)
 }
 
-// typeOf returns the name of an error's type: on the wire, if it came from there.
+// typeOf returns the name of an error's type; for an error from the wire, its name there.
 func typeOf(err error) string {
 	var remote *rpcerror.Error
 	if errors.As(err, &remote) && remote.Type != "" {

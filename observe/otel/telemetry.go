@@ -22,10 +22,11 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// flushLimit limits how long sending the last spans and metrics takes.
+// flushLimit limits how long sending the last spans and metrics may take.
 const flushLimit = 5 * time.Second
 
-// telemetry is the SDK of a container, with its exporters. The container stops it after the calls.
+// telemetry is the SDK of a container, with its exporters. The container stops it after the last
+// call.
 type telemetry struct {
 	log        *slog.Logger
 	observed   bool // the container has the observer
@@ -35,7 +36,7 @@ type telemetry struct {
 	meter      *sdkmetric.MeterProvider            // nil without metrics
 }
 
-// trace makes a provider for each service and for the process. They share the exporter.
+// trace creates a provider for each service and one for the process. They share the exporter.
 func (t *telemetry) trace(ctx context.Context, h *service.Host) error {
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
@@ -60,7 +61,7 @@ func (t *telemetry) provider(name string) trace.TracerProvider {
 	return t.tracers[""]
 }
 
-// measure makes the provider of metrics.
+// measure creates the provider of metrics.
 func (t *telemetry) measure(ctx context.Context, h *service.Host) error {
 	reader, err := autoexport.NewMetricReader(ctx)
 	if err != nil {
@@ -74,7 +75,7 @@ func (t *telemetry) measure(ctx context.Context, h *service.Host) error {
 	return nil
 }
 
-// setGlobals sets what libraries find that use OpenTelemetry.
+// setGlobals sets OpenTelemetry's globals, for libraries that use them.
 func (t *telemetry) setGlobals() {
 	otel.SetTextMapPropagator(t.propagator)
 	if t.tracers != nil {
@@ -89,11 +90,12 @@ func (t *telemetry) setGlobals() {
 	}))
 }
 
-// processName is the service.name of what belongs to no service: orders, or orders+users.
+// processName is the service.name of spans and metrics that belong to no single service: orders, or
+// orders+users.
 func processName(h *service.Host) string { return strings.Join(h.Names(), "+") }
 
-// resourceOf returns what spans and metrics say of where they come from. OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES have precedence.
+// resourceOf returns the resource that identifies where spans and metrics come from.
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence.
 func resourceOf(ctx context.Context, h *service.Host, name string) (*resource.Resource, error) {
 	host, _ := os.Hostname()
 	return resource.New(ctx,
@@ -103,11 +105,10 @@ func resourceOf(ctx context.Context, h *service.Host, name string) (*resource.Re
 	)
 }
 
-// Start does nothing: the SDK runs.
+// Start does nothing, because the SDK is already running.
 func (t *telemetry) Start(context.Context) error { return nil }
 
-// Stop sends what is left. Nothing that the services do depends on it, so it is not a failure if
-// that fails.
+// Stop flushes. It logs an error but does not return it, because no service depends on the result.
 func (t *telemetry) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
@@ -117,7 +118,7 @@ func (t *telemetry) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill drops what is left.
+// Kill drops what has not been sent.
 func (t *telemetry) Kill() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -13,22 +13,22 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// DefaultBuckets are the upper bounds of the buckets of all histograms, in seconds: from a call
-// that only reads memory to one that exceeds the default time limit of RPC.
+// DefaultBuckets are the default upper bounds of the histograms' buckets, in seconds. They range
+// from a call that only reads memory to one that exceeds the default timeout of RPC.
 var DefaultBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// A Config says how metrics are served. The zero value serves them on the admin address only.
+// A Config says how metrics are served. The zero value serves them only on the admin address.
 type Config struct {
-	// Path also serves the metrics on the port of the routes, as in "/metrics". Whoever reaches the
-	// routes can read them then. The default is none.
+	// Path also serves the metrics on the port of the routes, for example at "/metrics". Anyone who
+	// can reach the routes can then read them. By default, they are not served there.
 	Path string `yaml:"path"`
 
-	// Buckets are the upper bounds of the buckets of the histograms, in seconds. The default is
-	// DefaultBuckets. Each bucket is a series for each row and outcome.
+	// Buckets are the upper bounds of the histograms' buckets, in seconds. The default is
+	// DefaultBuckets. Each bucket adds one series per row and outcome.
 	Buckets []float64 `yaml:"buckets"`
 }
 
-// Validate reports a path that is not one, and buckets that do not grow.
+// Validate returns an error if Path is not a path or Buckets are not in increasing order.
 func (c Config) Validate() error {
 	var path, buckets error
 	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
@@ -44,14 +44,13 @@ func (c Config) Validate() error {
 	return errors.Join(path, buckets)
 }
 
-// Module serves the metrics of all services in the process under /metrics of the admin address
-// (gomeko.admin in the configuration file, see package admin). The key prometheus of the file has
-// the keys of [Config]; what the file does not say is in defaults. Add it once to a process:
+// Module serves the metrics of all services in the process at /metrics of the admin address
+// (gomeko.admin in the configuration file, see package admin). The key prometheus in the file sets
+// the fields of [Config]; defaults applies to those that it leaves out. Add it once to a process:
 //
 //	runner.Main(orders.Module, prometheus.Module(prometheus.Config{}))
 //
-// It provides the application with a prometheus.Registerer of client_golang, for the user's own
-// metrics.
+// It provides the application with client_golang's prometheus.Registerer, for your own metrics.
 func Module(defaults Config) fx.Option {
 	return fx.Module("prometheus",
 		config.Provide("prometheus", defaults),

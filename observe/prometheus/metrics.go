@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// metrics are the metrics of a container. Their labels are those of the rows, so that nothing that
-// a call comes with can make a series.
+// metrics are the metrics of a container. Their labels come from the rows only, so the content of a
+// call cannot create a series.
 type metrics struct {
 	cfg      Config
 	registry *prometheus.Registry
@@ -120,7 +120,7 @@ func (m *metrics) observer() service.Observer {
 	}
 }
 
-// bound makes the series of all rows, so that they exist with 0 before the first call: a rate is
+// bound creates the series of all rows with the value 0 before the first call, because a rate is
 // wrong if its series begins with the first failure.
 func (m *metrics) bound(h *service.Host) {
 	m.host = h
@@ -145,7 +145,7 @@ func (m *metrics) bound(h *service.Host) {
 	})
 }
 
-// state registers a gauge that is 1 while isSo.
+// state registers a gauge that is 1 while isSo returns true, otherwise 0.
 func (m *metrics) state(name, help string, isSo func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 		if isSo() {
@@ -155,7 +155,7 @@ func (m *metrics) state(name, help string, isSo func() bool) {
 	}))
 }
 
-// dependencies collects the health of dependencies: a value that has a Health, by its type.
+// dependencies collects the health of dependencies: of values with a Health, by type.
 type dependencies struct{ host *service.Host }
 
 var dependency = prometheus.NewDesc("gomeko_dependency_healthy", "Whether the dependency works: 1 or 0.", []string{"dependency"}, nil)
@@ -174,7 +174,7 @@ func (d dependencies) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// pauses collects which rows are paused, of those that can be: the rows of events and messages.
+// pauses collects which rows are paused. Only the rows of events and messages can be.
 type pauses struct{ host *service.Host }
 
 var paused = prometheus.NewDesc("gomeko_row_paused", "Whether the row is paused, and leaves its messages in the queue: 1 or 0.", ofRow, nil)
@@ -189,7 +189,7 @@ func (p pauses) Collect(to chan<- prometheus.Metric) {
 	for _, pause := range p.host.Pauses() {
 		now[name{pause.Service, pause.Row}] = true
 	}
-	values := make(map[[3]string]float64) // rows with one method have one series
+	values := make(map[[3]string]float64) // rows with the same method share a series
 	for _, r := range p.host.Rows() {
 		if r.Kind() != "events" && r.Kind() != "messaging" {
 			continue
@@ -205,7 +205,7 @@ func (p pauses) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// A row is the metrics of a row.
+// A row holds the metrics of a row.
 type row struct {
 	all    *metrics
 	labels []string
@@ -216,8 +216,8 @@ type row struct {
 	outcomes                        [service.Outcomes]outcome
 }
 
-// An outcome is the metrics of a row's calls that end in one way. The histogram is made with the
-// first such call, except for that of success: most outcomes never happen in most rows, and a
+// An outcome holds the metrics for one outcome of a row's calls. Its histogram is created with the
+// first such call, except for success, because most outcomes never happen in most rows and a
 // histogram is many series.
 type outcome struct {
 	calls prometheus.Counter
@@ -249,12 +249,12 @@ func (m *metrics) row(r *service.Row) *row {
 	return x
 }
 
-// with returns the labels of a call that has ended so.
+// with returns the labels of a call with the outcome.
 func (x *row) with(o service.Outcome) []string {
 	return append(x.labels[:len(x.labels):len(x.labels)], o.String())
 }
 
-// histogram returns the durations of calls that have ended so.
+// histogram returns the histogram of the durations of calls with the outcome.
 func (x *row) histogram(o service.Outcome) prometheus.Observer {
 	of := &x.outcomes[o]
 	of.once.Do(func() { of.took = x.all.took.WithLabelValues(x.with(o)...) })
@@ -284,7 +284,7 @@ func (m *metrics) callEnded(_ context.Context, c service.ObservedCall) {
 	x.histogram(c.Outcome).Observe(c.Duration.Seconds())
 }
 
-// sends are the metrics of what is sent, of one kind.
+// sends holds the metrics of messages sent, of one kind.
 type sends struct {
 	ok, failed prometheus.Counter
 	took       prometheus.Observer
@@ -303,7 +303,7 @@ func (m *metrics) sendEnded(_ context.Context, sent service.Message, took time.D
 	x.ok.Inc()
 }
 
-// path serves the metrics on the admin address.
+// path returns the handler that serves the metrics on the admin address.
 func (m *metrics) path() admin.Handler {
 	return admin.Handler{Pattern: "GET /metrics", Handler: m.handler()}
 }
@@ -317,14 +317,14 @@ func (m *metrics) handler() http.Handler {
 	})
 }
 
-// warn logs if nothing serves the metrics, which a program can do on purpose in development.
+// warn logs if nothing serves the metrics. In development, that may be intended.
 func (m *metrics) warn() {
 	if m.cfg.Path == "" && !admin.Opened(m.host) {
 		m.host.Logger().Warn("metrics are not served: set gomeko.admin, or path under prometheus, in the configuration file")
 	}
 }
 
-// extension serves the metrics on the port of the routes, if the configuration says so.
+// extension serves the metrics on the port of the routes, if Config.Path is set.
 func (m *metrics) extension() service.Extension {
 	return func(h *service.Host) error {
 		if m.cfg.Path == "" {

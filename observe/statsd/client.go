@@ -9,18 +9,19 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Client sends metrics of a service's own. As a field of a service, its tag may have a prefix for
-// their names:
+// A Client sends a service's own metrics. Use it as a field of the service; its tag may set a
+// prefix for the names:
 //
 //	Stats statsd.Client `statsd:""` // o.Stats.Incr("created") counts orders.created
 //
-// Names begin with that of the service; with [Config].Tags the service is a tag instead. Tags are
-// "key:value", and are sent only with [Config].Tags: use few values for each key, because servers
-// keep a series for each combination. Characters that StatsD would misread become _.
+// Names begin with the name of the service; with [Config].Tags, the service is a tag instead. Tags
+// are written as "key:value", and are sent only with [Config].Tags. Use few values for each key,
+// because servers keep a series for each combination. Characters that StatsD would misread are
+// replaced by _.
 //
-// The methods only write into memory. They don't block, don't allocate, and don't fail: what cannot
-// be sent is dropped. Several goroutines may call them. The zero Client drops everything, and so
-// does the field of a process without [Module], so that a test needs no StatsD.
+// The methods only write to memory. They don't block, allocate or fail: a metric that cannot be
+// sent is dropped. Several goroutines may call them. The zero Client drops everything, as does a
+// field in a process without [Module], so tests need no StatsD.
 type Client struct {
 	sender *sender
 	prefix string // of names
@@ -44,20 +45,20 @@ func (Client) Dependency(f *service.Field) (any, error) {
 	return Client{sender: s, prefix: s.cfg.Prefix + clean(f.Service) + "." + prefix}, err
 }
 
-// Incr counts one.
+// Incr adds 1 to a counter.
 func (c Client) Incr(name string, tags ...string) { c.Count(name, 1, tags...) }
 
-// Count counts n.
+// Count adds n to a counter.
 func (c Client) Count(name string, n int64, tags ...string) {
 	c.send(name, value{kind: "c", number: float64(n)}, tags)
 }
 
-// Gauge says how much there is of something now.
+// Gauge sets a gauge to v.
 func (c Client) Gauge(name string, v float64, tags ...string) {
 	c.send(name, value{kind: "g", number: v}, tags)
 }
 
-// Timing says how long something took. StatsD is told milliseconds, to the microsecond.
+// Timing records a duration. StatsD receives it in milliseconds, with microsecond precision.
 func (c Client) Timing(name string, d time.Duration, tags ...string) {
 	c.send(name, timing(d), tags)
 }
@@ -72,7 +73,7 @@ func (c Client) send(name string, v value, tags []string) {
 	c.sender.add(c.prefix, name, v, c.tag, tags)
 }
 
-// clean returns a name without what StatsD would misread.
+// clean replaces the characters of a name that StatsD would misread.
 func clean(name string) string { return strings.Map(cleanRune, name) }
 
 func cleanRune(r rune) rune {

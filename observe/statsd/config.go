@@ -11,26 +11,28 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// DefaultFlush is how long a packet waits at most until it is full.
+// DefaultFlush is the default of [Config].Flush.
 const DefaultFlush = time.Second
 
-// A Config says where metrics are sent to. The zero value sends nothing.
+// A Config says where metrics are sent. The zero value sends nothing.
 type Config struct {
-	// Address is the host:port of StatsD. Without it nothing is sent.
+	// Address is the host:port of StatsD. If it is "", nothing is sent.
 	Address string `yaml:"address"`
 
-	// Prefix begins the names of all metrics, as in "shop.". The default is none.
+	// Prefix is prepended to the names of all metrics, as in "shop.". The default is "".
 	Prefix string `yaml:"prefix"`
 
 	// Tags sends service, method, kind and outcome as tags, which DogStatsD, Telegraf and
-	// statsd_exporter read. Without it they are part of the names, as StatsD requires.
+	// statsd_exporter understand. Without Tags they are part of the names, as plain StatsD
+	// requires.
 	Tags bool `yaml:"tags"`
 
-	// Flush is how long a packet waits at most until it is full. The default is [DefaultFlush].
+	// Flush limits how long a packet that is not full waits to be sent. The default is
+	// [DefaultFlush].
 	Flush time.Duration `yaml:"flush" config:"positive"`
 }
 
-// Validate reports an address that cannot be one, and a prefix that StatsD would misread.
+// Validate returns an error if Address is invalid, or if StatsD would misread Prefix.
 func (c Config) Validate() error {
 	var address, prefix error
 	if c.Address != "" {
@@ -44,13 +46,13 @@ func (c Config) Validate() error {
 	return errors.Join(address, prefix)
 }
 
-// Module sends the metrics of the calls of all services in the process, and those of the fields of
-// type [Client], to StatsD. The key statsd of the configuration file says where it is; what the
-// file does not say is in defaults. Add it once to a process:
+// Module sends the metrics of the calls of all services in the process, and those of fields of type
+// [Client], to StatsD. The key statsd in the configuration file sets the fields of [Config];
+// defaults applies to those that it leaves out. Add it once to a process:
 //
 //	runner.Main(orders.Module, statsd.Module(statsd.Config{Prefix: "shop."}))
 //
-// Without an address in either nothing is sent, and nothing is done in a call.
+// If neither sets an address, nothing is sent, and calls have no overhead.
 func Module(defaults Config) fx.Option {
 	return fx.Module("statsd",
 		config.Provide("statsd", defaults),

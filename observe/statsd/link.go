@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A link is the socket of a sender. It is used by one goroutine.
+// A link is the socket of a sender. Only one goroutine may use it.
 type link struct {
 	address string
 	logger  *slog.Logger
@@ -15,7 +15,7 @@ type link struct {
 	conn    net.Conn
 	dialed  time.Time
 	logged  time.Time // of the last warning
-	dropped int       // metrics that were too many, and are not logged yet
+	dropped int       // surplus metrics, not logged yet
 }
 
 // send sends a packet, or drops it. A failure is logged once a minute.
@@ -31,7 +31,8 @@ func (l *link) send(packet []byte) {
 	}
 }
 
-// dial resolves the address, which may have moved. It keeps the old socket if that fails.
+// dial resolves the address again, because it may have changed. If that fails, it keeps the old
+// socket.
 func (l *link) dial() {
 	ctx, cancel := context.WithTimeout(context.Background(), resolving)
 	defer cancel()
@@ -51,7 +52,8 @@ func (l *link) close() {
 	}
 }
 
-// report logs that n metrics were dropped because they were too many or too long.
+// report logs that n metrics were dropped because there were too many, or because they were too
+// long.
 func (l *link) report(n int) {
 	l.dropped += n
 	if l.dropped > 0 && l.warn("metrics for StatsD were dropped", slog.Int("dropped", l.dropped)) {
@@ -59,7 +61,7 @@ func (l *link) report(n int) {
 	}
 }
 
-// warn logs a failure, unless it has logged one within a minute.
+// warn logs a failure, unless one was logged within the last minute.
 func (l *link) warn(message string, what slog.Attr) bool {
 	if time.Since(l.logged) < redial {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// observe sends the metrics of the container's calls. It is a [service.Extension] of [Module].
+// observe sends the metrics of the container's calls. It is the [service.Extension] of [Module].
 func observe(h *service.Host) error {
 	s, err := service.Shared(h, newSender)
 	if err != nil || s.cfg.Address == "" {
@@ -29,20 +29,20 @@ func observe(h *service.Host) error {
 	})
 }
 
-// metrics are those of a container's calls.
+// metrics holds the metrics of a container's calls.
 type metrics struct {
 	sender *sender
 	rows   map[*service.Row]*row // complete when Bound has returned
 	lost   series                // connections to the broker
 }
 
-// A series is the name and the tags of a metric: made once, so that a call only copies them.
+// A series is the name and the tags of a metric. It is made once, so a call only copies it.
 type series struct{ name, tags string }
 
-// A row is the series of a row.
+// A row holds the series of a row.
 type row struct {
 	took, calls                      [service.Outcomes]series
-	failed                           [service.Outcomes]series // without tags; the one of success is not sent
+	failed                           [service.Outcomes]series // without tags; the one for success is not sent
 	waited                           series
 	retried, parked, dropped, missed series
 }
@@ -54,7 +54,8 @@ func (m *metrics) bound(h *service.Host) {
 	}
 }
 
-// row names the series of a row: with tags as gomeko.calls, without as orders.get_order_count.
+// row returns the series of a row. With tags, a name is like gomeko.calls; without, like
+// orders.get_order_count.
 func (m *metrics) row(r *service.Row) *row {
 	owner, method := clean(r.Service), clean(r.CallName())
 	x := new(row)

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// packetSize is the payload of a UDP packet that fits an Ethernet frame, besides the headers of
-	// IPv6 and of a tunnel: StatsD's documentation gives it.
+	// packetSize is the payload of a UDP packet that fits into an Ethernet frame with the headers
+	// of IPv6 and of a tunnel. StatsD's documentation recommends it.
 	packetSize = 1432
 
 	packets   = 64          // in memory: 90 KiB
@@ -24,7 +24,7 @@ const (
 	resolving = 5 * time.Second
 )
 
-// A sender fills packets with metrics, and sends them from a goroutine of its own.
+// A sender fills packets with metrics and sends them from its own goroutine.
 type sender struct {
 	cfg    Config
 	logger *slog.Logger
@@ -33,12 +33,12 @@ type sender struct {
 	stop, done chan struct{}
 
 	mu      sync.Mutex
-	line    []byte // of the metric that is being added
-	packet  []byte // that is being filled; nil if none was needed yet
-	dropped int    // metrics, since the last flush
+	line    []byte // the metric being added
+	packet  []byte // being filled; nil if none was needed yet
+	dropped int    // metrics since the last flush
 }
 
-// newSender returns the sender of a container. It does nothing without an address.
+// newSender returns the sender of a container. Without an address it does nothing.
 func newSender(h *service.Host) (*sender, error) {
 	cfg, _ := service.Lookup[Config](h)
 	if err := cfg.Validate(); err != nil {
@@ -61,7 +61,7 @@ func (c Config) sender(logger *slog.Logger) *sender {
 	return s
 }
 
-// A value is the number of a metric with its kind in StatsD's protocol.
+// A value is the number of a metric and its kind in StatsD's protocol.
 type value struct {
 	kind   string // c, g or ms
 	number float64
@@ -71,13 +71,13 @@ func timing(d time.Duration) value {
 	return value{kind: "ms", number: float64(d.Microseconds()) / 1000}
 }
 
-// add puts a metric into the packet that is being filled. It drops the metric if all packets are
-// full, and if it is larger than a packet.
+// add adds a metric to the current packet. It drops the metric if all packets are full, or if the
+// metric is larger than a packet.
 func (s *sender) add(prefix, name string, v value, tag string, tags []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.line = s.line[:0]
-	if v.kind == "g" && v.number < 0 { // StatsD takes a sign for a change of the gauge
+	if v.kind == "g" && v.number < 0 { // StatsD takes a signed value for a change of the gauge
 		s.write(prefix, name, value{kind: "g"}, tag, tags)
 	}
 	s.write(prefix, name, v, tag, tags)
@@ -127,7 +127,7 @@ func (s *sender) write(prefix, name string, v value, tag string, tags []string) 
 	}
 }
 
-// appendClean appends text as [clean] does.
+// appendClean appends text, cleaned as by [clean].
 func appendClean(line []byte, text string) []byte {
 	for _, r := range text {
 		line = utf8.AppendRune(line, cleanRune(r))
@@ -135,15 +135,15 @@ func appendClean(line []byte, text string) []byte {
 	return line
 }
 
-// flush passes the packet that is being filled to the goroutine. The caller holds mu.
+// flush hands the current packet to the goroutine. The caller must hold mu.
 func (s *sender) flush() {
 	if len(s.packet) > 0 {
-		s.full <- s.packet // it has room for every packet
+		s.full <- s.packet // has room for every packet
 		s.packet = nil
 	}
 }
 
-// Start begins to send.
+// Start starts the goroutine.
 func (s *sender) Start(context.Context) error {
 	if s.cfg.Address == "" {
 		close(s.done)
@@ -153,7 +153,7 @@ func (s *sender) Start(context.Context) error {
 	return nil
 }
 
-// Stop sends what is in memory. Every call of the process has ended.
+// Stop sends what is left in memory. By then, every call of the process has ended.
 func (s *sender) Stop(ctx context.Context) error {
 	close(s.stop)
 	select {
@@ -163,7 +163,7 @@ func (s *sender) Stop(ctx context.Context) error {
 	return nil
 }
 
-// run sends packets as they are full, and the one that is being filled at every flush.
+// run sends full packets as they come, and the current one at each flush.
 func (s *sender) run() {
 	defer close(s.done)
 	link := &link{address: s.cfg.Address, logger: s.logger}
@@ -190,7 +190,7 @@ func (s *sender) run() {
 	}
 }
 
-// rest sends all packets that are in memory.
+// rest sends the packets that are left in memory.
 func (s *sender) rest(link *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,3 +1,3 @@
-// Package judge has package observe/otel judged by the OTLP receiver of the OpenTelemetry
-// collector. It is a module of its own, so that the collector is not a dependency of gomeko.
+// Package judge checks package observe/otel against the OTLP receiver of the OpenTelemetry
+// collector. It is a separate module, so that gomeko does not depend on the collector.
 package judge
