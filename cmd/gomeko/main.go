@@ -9,7 +9,7 @@
 //	gomeko topology [prune]                           queues that no running service uses
 //	gomeko show-config [--config FILE]                print the configuration
 //
-// gomeko --help prints the flags of all commands. Package runner explains how a program of services
+// Run gomeko --help for the flags of all commands. Package runner explains how a program of services
 // runs.
 package main
 

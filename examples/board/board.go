@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Module is the board.
+// Module contains the board.
 var Module = fx.Module("board", service.Provide(New()))
 
 //go:embed page
@@ -74,7 +74,7 @@ func (b *Board) OrderCreated(ctx context.Context, order Order) error {
 const shown = 20
 
 // Watch subscribes a browser to new orders, and returns the latest ones, newest first. An order
-// that is created in between is sent twice.
+// created in between is sent twice.
 func (b *Board) Watch(ctx context.Context, s *web.Socket) ([]Order, error) {
 	if err := b.Hub.Subscribe(s.ID, orders); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (b *Board) Watch(ctx context.Context, s *web.Socket) ([]Order, error) {
 	return b.Orders.Latest(ctx, shown)
 }
 
-// Listen lets everybody listen to new orders without a websocket.
+// Listen allows every client to receive new orders without a websocket.
 func (*Board) Listen(context.Context) ([]string, error) { return []string{orders}, nil }
 
 // errTooMany is an error of the orders service. errors.Is compares its name.

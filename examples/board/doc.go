@@ -1,5 +1,5 @@
-// Package board is a page that shows new orders, and has a form to create them. The page is plain
-// HTML with a small script, embedded into the program.
+// Package board is a web page that shows new orders, with a form to create them. The page is plain
+// HTML with a small script, embedded in the program.
 //
 //	gomeko run ./examples/board ./examples/orders ./examples/orders/users
 //
@@ -9,13 +9,13 @@
 //
 // # How an order reaches the page
 //
-// The orders service dispatches order_created. [Board] handles the event, and sends the order to
-// everyone who listens to a channel of its hub. A socket subscribes by calling watch, which also
-// returns the latest orders: it has those that it has missed.
+// The orders service dispatches order_created. [Board] handles the event and sends the order to all
+// clients that listen to a channel of its hub. A websocket subscribes by calling watch, which also
+// returns the latest orders, including those that the client has missed.
 //
-// The form is posted to a route, which calls create_order by RPC. The page changes because of the
-// event, not because of the response. The script gives each order an id, so that a form that is
-// sent twice creates one order. Without JavaScript it is an ordinary form.
+// The form is posted to a route, which calls create_order over RPC. The event updates the page, not
+// the response. The script gives each order an id, so a form that is sent twice creates one order.
+// Without JavaScript it is an ordinary form.
 //
 // # Without a browser
 //
@@ -26,19 +26,19 @@
 //
 // # Several processes
 //
-// The board keeps no orders, and config.yaml joins the hubs of its processes. So any number of them
-// may run, on several machines or behind one address. One process handles each event, and the
-// clients of all processes receive it:
+// The board stores no orders, and config.yaml connects the hubs of its processes. So it can run in
+// any number of processes, on several machines or behind one address. One process handles each
+// event, and the clients of all processes receive it:
 //
 //	$ gomeko broker
 //	$ gomeko run ./examples/orders ./examples/orders/users --http 8010
 //	$ gomeko run ./examples/board --config examples/board/config.yaml --http 8000
 //	$ gomeko run ./examples/board --config examples/board/config.yaml --http 8001
 //
-// Each command has a terminal. Post an order to one process, and see it on a page of the other. If
-// you stop a process, its pages reconnect. With RabbitMQ you do not need gomeko broker.
+// Run each command in its own terminal. Post an order to one process, and see it on a page of the
+// other. If you stop a process, its pages reconnect. With RabbitMQ you do not need gomeko broker.
 //
-// Several processes on one port are one command:
+// To run several processes on one port, use one command:
 //
 //	$ gomeko run ./examples/board --config examples/board/config.yaml --procs 4
 package board

@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// newSite returns a web application written with chi. It does not know that there is a queue.
+// newSite returns a web application written with chi. It does not know about the queue.
 func newSite() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/site/hello/{name}", func(w http.ResponseWriter, r *http.Request) {
@@ -25,5 +25,5 @@ func newSite() http.Handler {
 	return r
 }
 
-// Site has the application answer a request from the queue.
+// Site passes a request from the queue to the application.
 func (w *Worker) Site(rw http.ResponseWriter, r *http.Request) { w.site.ServeHTTP(rw, r) }

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Module has both services. gomeko run ./examples/crew:Web runs only that one.
+// Module contains both services. gomeko run ./examples/crew:Web runs only one of them.
 var Module = fx.Module("crew", service.Provide(NewWeb()), service.Provide(NewWorker()))
 
 //go:embed page
@@ -67,13 +67,14 @@ func (w *Web) Test(ctx context.Context) (web.Response, error) {
 	return web.Response{Header: http.Header{"X-Worker": {answer.Worker}}, Body: show(answer.Text)}, nil
 }
 
-// Stat sends its request without storing it on disk: persistent=False.
+// Stat sends its request as a transient message, which the broker does not store on disk:
+// persistent=False.
 func (w *Web) Stat(ctx context.Context) (string, error) {
 	text, err := w.Tasks.Stat(rpc.With(ctx, rpc.Persistent(false)))
 	return show(text) + "\n", err
 }
 
-// Fast runs a task that takes longer than the 3 s that it has.
+// Fast runs a task that takes longer than its timeout of 3 s.
 func (w *Web) Fast(ctx context.Context) (web.Response, error) {
 	text, err := w.Tasks.Dead(rpc.With(ctx, rpc.Timeout(3*time.Second), rpc.Persistent(false)))
 	switch {
@@ -94,7 +95,7 @@ func (w *Web) Loop(ctx context.Context) (web.Response, error) {
 	return web.Response{}, err
 }
 
-// Parallel runs two tasks at once. The error of one cancels the other.
+// Parallel runs two tasks concurrently. An error of one cancels the other.
 func (w *Web) Parallel(ctx context.Context) (string, error) {
 	var test Answer
 	var stat string
@@ -111,10 +112,10 @@ func (w *Web) Parallel(ctx context.Context) (string, error) {
 	return fmt.Sprintf("Test result: %s\nStat result: %s\n", test.Text, stat), err
 }
 
-// Subscribe says to which channels a client may listen.
+// Subscribe returns the channels that a client may listen to.
 func (*Web) Subscribe(context.Context) ([]string, error) { return []string{channel}, nil }
 
-// Publish has a worker publish the body of the request.
+// Publish asks a worker to publish the body of the request.
 func (w *Web) Publish(ctx context.Context, r *http.Request) error {
 	message, err := io.ReadAll(r.Body)
 	if err != nil {

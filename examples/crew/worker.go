@@ -11,10 +11,10 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// channel is the channel of the hub that the web process listens to.
+// channel is the hub's channel that the web process listens to.
 const channel = "test"
 
-// Worker has the tasks.
+// Worker runs the tasks.
 type Worker struct {
 	_ service.Name `service:"crew"`
 
@@ -30,44 +30,44 @@ type Worker struct {
 
 	Hub web.Hub
 
-	served *atomic.Int64 // calls run on copies of the struct, so what they share is behind a pointer
+	served *atomic.Int64 // calls run on copies of the struct, so shared state is behind a pointer
 	site   http.Handler
 }
 
 // NewWorker returns a worker that has served no tasks.
 func NewWorker() *Worker { return &Worker{served: new(atomic.Int64), site: newSite()} }
 
-// An Answer is the result of a task, with what crew's workers put into headers of their response.
+// An Answer is the result of a task, with the values that crew's workers put into response headers.
 type Answer struct {
 	Text   string `json:"text"`
-	Worker string `json:"worker"` // the process that has run the task
+	Worker string `json:"worker"` // the process that ran the task
 }
 
-// Test returns the text of the article, and the process that has run the task.
+// Test returns the article's text and the process that ran the task.
 func (w *Worker) Test(ctx context.Context) (Answer, error) {
 	w.served.Add(1)
 	return Answer{Text: "Wake up Neo.\n", Worker: service.FromContext(ctx).Instance}, nil
 }
 
-// Stat counts itself, too.
+// Stat counts its own call, too.
 func (w *Worker) Stat(ctx context.Context) (string, error) {
 	instance := service.FromContext(ctx).Instance
 	return fmt.Sprintf("I'm worker %q. And I serve %d tasks", instance, w.served.Add(1)), nil
 }
 
-// Dead works until its time is over, which its caller sets.
+// Dead works until the deadline that its caller sets.
 func (*Worker) Dead(ctx context.Context) (string, error) {
 	<-ctx.Done()
 	return "", context.Cause(ctx)
 }
 
-// Loop never returns, and does not look at its ctx. Its process is killed.
+// Loop never returns and ignores its ctx. Its process is killed.
 func (*Worker) Loop(context.Context) error {
-	for { //nolint:staticcheck // it is about a loop that nothing ends
+	for { //nolint:staticcheck // nothing ends this loop on purpose
 	}
 }
 
-// Publish sends a message to everybody who listens.
+// Publish sends a message to every listening client.
 func (w *Worker) Publish(ctx context.Context, message string) error {
 	return w.Hub.Broadcast(ctx, channel, "published", message)
 }

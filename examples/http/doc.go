@@ -1,5 +1,5 @@
-// Package httpservice has the HTTP and websocket examples of Nameko's documentation: values in
-// paths, bodies, statuses, headers, a response that the method writes itself, and errors as JSON.
+// Package httpservice implements the HTTP and websocket examples from Nameko's documentation: values
+// in paths, bodies, statuses, headers, a response that the method writes itself, and errors as JSON.
 // It needs no broker.
 //
 //	gomeko run ./examples/http
@@ -18,7 +18,7 @@
 //
 //	received: post body
 //
-// (The headers Date and X-Request-Id are omitted.) /get/abc is answered with 404, because the
+// (The headers Date and X-Request-Id are omitted.) The response to /get/abc is 404, because the
 // method takes an int.
 //
 // # Errors
@@ -29,5 +29,5 @@
 // # Websockets
 //
 // [WebsocketRPC] serves /ws. A client sends {"method": "echo", "data": {"value": "hellø"},
-// "correlation_id": 1}. See examples/board for events that are sent to browsers.
+// "correlation_id": 1}. See examples/board for events sent to browsers.
 package httpservice

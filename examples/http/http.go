@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// HTTPService has the methods of Nameko's HTTP examples.
+// HTTPService implements Nameko's HTTP examples.
 type HTTPService struct {
 	_ service.Name `service:"http_service"`
 

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// WebsocketRPC is called by websocket.
+// WebsocketRPC is called over a websocket.
 type WebsocketRPC struct {
 	_ service.Name `service:"websocket_rpc_service"`
 

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Module is the application.
+// Module contains the application.
 var Module = fx.Module("invoices",
 	service.Provide(new(Invoices)),
 	fx.Provide(func() *Book { return new(Book) }),
@@ -55,7 +55,7 @@ type Invoice struct {
 	Text  string `json:"text"`
 }
 
-// Paid writes the invoice of an order, or the credit note if it was refunded.
+// Paid writes the invoice for an order, or a credit note if the order was refunded.
 func (i *Invoices) Paid(ctx context.Context, message messaging.Message, order Order) error {
 	title := "Invoice"
 	if message.Key == "order.refunded" {

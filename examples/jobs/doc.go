@@ -1,6 +1,6 @@
-// Package talk has the jobs of a talk about SQJobs, a library for Python: AdderJob, DummyResultJob,
-// TimedJob, LoggerJob and DummyPeriodicJob, as they read in Go, and a web application that enqueues
-// one of them.
+// Package talk implements in Go the jobs from a talk about SQJobs, a Python library: AdderJob,
+// DummyResultJob, TimedJob, LoggerJob and DummyPeriodicJob. It also has a web application that
+// enqueues one of them.
 //
 //	gomeko run ./examples/jobs
 //
@@ -21,9 +21,9 @@
 //
 // # Set-up and tear-down
 //
-// A base class of SQJobs has the methods set_up and tear_down. Here, a job that wants them calls a
-// function and defers what it returns, as [Talk.Timed] does. What every job shall have is
-// middleware: [LogJobs]. A value that exists as long as the call comes from di.PerCall:
+// SQJobs has a base class with the methods set_up and tear_down. Here, a job that needs them calls a
+// function and defers the function that it returns, as [Talk.Timed] does. Set-up for every job is
+// middleware: [LogJobs]. A value that exists for the duration of a call is provided with di.PerCall:
 // [InScratch].
 //
 // # Success and failure

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Page is a web application that has sums computed, and shows what has become of them.
+// Page is a web application that enqueues sums and shows their state.
 type Page struct {
 	_ service.Name `service:"page"`
 
@@ -32,12 +32,12 @@ type TalkJobs struct {
 	Log func(ctx context.Context, failures int, o ...jobs.Option) (jobs.Ref[struct{}], error) `jobs:"logger_job(failures)"`
 }
 
-// SumArgs are the body of a request.
+// SumArgs is the body of a request.
 type SumArgs struct {
 	Numbers []int `json:"numbers"`
 }
 
-// A Sum is what the page shows of a job.
+// A Sum is what the page shows about a job.
 type Sum struct {
 	ID    string      `json:"id"`
 	State store.State `json:"state"`
@@ -45,7 +45,7 @@ type Sum struct {
 	Error string      `json:"error,omitempty"`
 }
 
-// Add enqueues a job, and answers at once.
+// Add enqueues a job and answers at once.
 func (p *Page) Add(ctx context.Context, args SumArgs) (web.Response, error) {
 	ref, err := p.Jobs.Add(ctx, args.Numbers)
 	if err != nil {
@@ -54,7 +54,7 @@ func (p *Page) Add(ctx context.Context, args SumArgs) (web.Response, error) {
 	return web.Response{Status: http.StatusAccepted, Body: Sum{ID: ref.ID(), State: store.Queued}}, nil
 }
 
-// Show shows a job by its id.
+// Show shows the job with the ID.
 func (p *Page) Show(ctx context.Context, id string) (*Sum, error) {
 	ref, err := jobs.Find[int](ctx, p.Talk, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -69,7 +69,7 @@ func (p *Page) Show(ctx context.Context, id string) (*Sum, error) {
 	}
 	sum := &Sum{ID: id, State: status.State, Error: status.Error}
 	if status.State == store.Succeeded {
-		n, err := ref.Wait(ctx) // it has ended: this does not wait
+		n, err := ref.Wait(ctx) // does not block, because the job has ended
 		if err != nil {
 			return nil, err
 		}

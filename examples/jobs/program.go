@@ -8,7 +8,7 @@ import (
 )
 
 // Add is the main function of a program that hosts no services. It needs no database: it publishes
-// a message, and receives the outcome in a queue of its own.
+// a message and receives the outcome in its own queue.
 func Add(ctx context.Context, uri string, numbers ...int) (sum int, err error) {
 	conn, err := transport.Dial(ctx, transport.Config{URI: uri})
 	if err != nil {

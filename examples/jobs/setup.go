@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// logTime is set_up and tear_down of TimedJob, for a job that asks for it:
+// logTime does what set_up and tear_down of TimedJob do, for a job that calls it:
 //
 //	defer logTime(ctx, "timed_job")()
 func logTime(ctx context.Context, name string) (tearDown func()) {
@@ -20,8 +20,8 @@ func logTime(ctx context.Context, name string) (tearDown func()) {
 	return func() { slog.InfoContext(ctx, "finished", "name", name, "took", time.Since(start)) }
 }
 
-// LogJobs is set_up and tear_down of every job of the process. Middleware is called around all
-// calls, those of routes too.
+// LogJobs does what set_up and tear_down do for every job of the process. Middleware wraps all
+// calls, including those of routes.
 func LogJobs(next service.Runner) service.Runner {
 	return func(ctx context.Context) (any, error) {
 		call := service.FromContext(ctx)
@@ -32,11 +32,11 @@ func LogJobs(next service.Runner) service.Runner {
 	}
 }
 
-// Scratch is a directory that exists as long as a call.
+// Scratch is a directory that exists for the duration of a call.
 type Scratch string
 
-// InScratch gives each call that asks for it an empty directory, and removes it when the call ends:
-// set_up and tear_down with a value that the method uses.
+// InScratch gives each call that asks for it an empty directory, and removes it when the call ends.
+// It replaces set_up and tear_down where the method uses a value.
 func InScratch() di.Provider[Scratch] {
 	return func(context.Context) (Scratch, di.Done, error) {
 		dir, err := os.MkdirTemp("", "talk-")

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the application.
+// Module contains the application.
 var Module = fx.Module("talk",
 	service.Provide(new(Talk)),
 	service.Provide(new(Night)),
@@ -46,14 +46,14 @@ func (*Talk) Adder(_ context.Context, args []int) (int, error) {
 	return sum, nil
 }
 
-// Dummy is DummyResultJob. Every job has a record, so it needs nothing more than the others.
+// Dummy is DummyResultJob. Every job has a record, so this one needs nothing more than the others.
 func (*Talk) Dummy(context.Context) error { return nil }
 
 // steps is how many steps a TimedJob takes.
 const steps = 10
 
-// Timed is TimedJob. It takes so many seconds, writes a line into a file for each tenth of them,
-// and returns the size of the file.
+// Timed is TimedJob. It takes the given number of seconds, writes a line into a file after each
+// tenth of them, and returns the size of the file.
 func (t *Talk) Timed(ctx context.Context, seconds float64) (int64, error) {
 	defer logTime(ctx, "timed_job")()
 	dir, err := t.Scratch(ctx)
@@ -63,7 +63,7 @@ func (t *Talk) Timed(ctx context.Context, seconds float64) (int64, error) {
 	for i := range steps {
 		select {
 		case <-time.After(time.Duration(seconds / steps * float64(time.Second))):
-		case <-ctx.Done(): // cancelled, timed out, or the process stops
+		case <-ctx.Done(): // cancelled, timed out, or the process is stopping
 			return 0, context.Cause(ctx)
 		}
 		if err := dir.Append("steps.txt", fmt.Sprintf("step %d\n", i+1)); err != nil {
@@ -74,7 +74,7 @@ func (t *Talk) Timed(ctx context.Context, seconds float64) (int64, error) {
 	return dir.Size("steps.txt")
 }
 
-// Logger is LoggerJob. It fails in its first attempts, as many as it is told.
+// Logger is LoggerJob. It fails in its first attempts; failures says in how many.
 func (*Talk) Logger(ctx context.Context, failures int) error {
 	if service.FromContext(ctx).Attempt <= failures {
 		return errors.New("the disk is full")

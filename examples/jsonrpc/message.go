@@ -13,14 +13,14 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Codes of errors (JSON-RPC 2.0, §5.1).
+// Error codes (JSON-RPC 2.0, §5.1).
 const (
 	codeParse     = -32700
 	codeRequest   = -32600
 	codeMethod    = -32601
 	codeArguments = -32602
 	codeFault     = -32603
-	codeExpected  = -32000 // an error that callers are meant to handle
+	codeExpected  = -32000 // an error that callers should handle
 )
 
 type request struct {
@@ -46,7 +46,7 @@ type methodNotFound struct{ name string }
 
 func (e *methodNotFound) Error() string { return fmt.Sprintf("no method %q", e.name) }
 
-// parse reads a request, or returns the response to an invalid one.
+// parse decodes a request, or returns the response to an invalid one.
 func parse(line []byte) (*request, *response) {
 	if !json.Valid(line) {
 		return nil, refuse(codeParse, errors.New("not JSON: write one message a line"))
@@ -122,7 +122,7 @@ func newResponse(id json.RawMessage, result any, err error) *response {
 	return fail(id, codeFault, err)
 }
 
-// refuse returns the response to an invalid request, whose id is unknown.
+// refuse returns the response to an invalid request, whose ID is unknown.
 func refuse(code int, err error) *response { return fail(json.RawMessage("null"), code, err) }
 
 func fail(id json.RawMessage, code int, err error) *response {

@@ -28,7 +28,7 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return all.serve(path, sig.Name, r)
 }
 
-// expand replaces $NAME and ${NAME} in a path.
+// expand replaces $NAME and ${NAME} in a path with environment variables.
 func expand(path string) (string, error) {
 	var unset []string
 	path = os.Expand(path, func(name string) string {

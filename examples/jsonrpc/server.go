@@ -17,7 +17,7 @@ import (
 
 const (
 	maxLine   = 1 << 20
-	replyTime = 10 * time.Second // limits the writing of a response
+	replyTime = 10 * time.Second // limits how long writing a response may take
 )
 
 // A server serves one socket. It is the [service.Entrypoint] of all rows with its path, and is
@@ -169,7 +169,7 @@ func (s *server) isStopped() bool {
 	return s.stopped
 }
 
-// listen opens the socket at path. It replaces the file of a process that was killed.
+// listen opens the socket at path. It replaces the socket of a process that was killed.
 func listen(ctx context.Context, path string) (net.Listener, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	switch {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A client is one connection. Package net/smtp does not support contexts; the method within does.
+// A client is one connection. Package net/smtp does not support contexts; the method within adds
+// them.
 type client struct {
 	conn net.Conn
 	smtp *smtp.Client
@@ -38,7 +39,7 @@ func (p *pool) dial(ctx context.Context) (*client, error) {
 	return c, nil
 }
 
-// within runs step, and makes it fail when ctx ends.
+// within runs step, and interrupts it when ctx ends.
 func (c *client) within(ctx context.Context, step func() error) error {
 	past := time.Unix(0, 1)
 	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(past) })

@@ -1,10 +1,10 @@
-// Package mail is an extension: a dependency with which services send mail by SMTP. All services of
-// a process share a pool of connections.
+// Package mail is an example extension: a dependency with which services send mail over SMTP. All
+// services of a process share a pool of connections.
 //
 //	Send mail.Sender `mail:"accounts@example.org"`
 //
-// The tag is the sender's address. The relay is the same for the whole process: the configuration
-// has it under the key mail.
+// The tag is the sender's address. The relay is the same for the whole process; it is configured
+// under the key mail:
 //
 //	mail:
 //	  relay: smtp.example.org:25

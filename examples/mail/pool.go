@@ -12,14 +12,14 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// sendTime limits the sending of a message whose context has no earlier deadline.
+// sendTime limits how long sending a message may take if its context has no earlier deadline.
 const sendTime = time.Minute
 
 // A pool holds the connections to the relay. The container starts it before its entrypoints, and
 // stops it after the last call has ended.
 type pool struct {
 	relay string
-	slots chan struct{} // has an element for each message that is being sent
+	slots chan struct{} // has an element for each message being sent
 
 	mu sync.Mutex
 
@@ -95,7 +95,8 @@ func (p *pool) send(ctx context.Context, from *mail.Address, m Message) error {
 	return nil
 }
 
-// get returns a connection that works: relays close connections that are idle for long.
+// get returns a working connection. It checks idle ones, because relays close connections that are
+// idle for long.
 func (p *pool) get(ctx context.Context) (*client, error) {
 	for {
 		p.mu.Lock()

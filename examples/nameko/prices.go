@@ -10,7 +10,7 @@ import (
 // Currency is context data: the currency of prices, for all services that a call passes through.
 const Currency service.Key[string] = "currency"
 
-// Prices returns prices of products.
+// Prices knows the prices of products.
 type Prices struct {
 	_ service.Name `service:"prices"`
 

@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/di"
 )
 
-// Opening is the stock at start: the key STOCK of the configuration.
+// Opening is the initial stock, from the key STOCK of the configuration.
 type Opening map[string]int
 
-// A Shelf counts the products in stock. There is one in each process.
+// A Shelf counts the products in stock. Each process has one.
 type Shelf struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -59,7 +59,8 @@ func (b *Basket) Take(product string, number int) {
 	b.taken[product] += number
 }
 
-// leave takes the products in the basket from the shelf, or none if another call was faster.
+// leave takes the products in the basket from the shelf, or none of them if another call was
+// faster.
 func (b *Basket) leave() error {
 	b.shelf.mu.Lock()
 	defer b.shelf.mu.Unlock()

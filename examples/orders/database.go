@@ -14,15 +14,15 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// Settings are the key orders of the configuration.
+// Settings is the key orders of the configuration.
 type Settings struct {
-	// Database is the path of a file, for SQLite, a postgres:// URL, or "memory" for orders that
-	// are gone when the process stops.
+	// Database is the path of a SQLite file, a postgres:// URL, or "memory" for orders that are
+	// lost when the process stops.
 	Database string `yaml:"database"`
 }
 
-// OpenDB opens the database, with the store of gomeko's outbox and inbox in it. The application
-// creates the tables when it starts, and closes the database when it stops.
+// OpenDB opens the database, which also contains the store for gomeko's outbox and inbox. The
+// application creates the tables when it starts, and closes the database when it stops.
 func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, *store.Store, error) {
 	driver, source, dialect := "sqlite", settings.Database, store.SQLite()
 	switch {
@@ -31,8 +31,8 @@ func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, *store.Store, error)
 	case strings.HasPrefix(source, "postgres://"):
 		driver, dialect = "pgx", store.PostgreSQL()
 	default:
-		// A transaction takes the write lock when it begins (_txlock): if two had read, only one of
-		// them could write.
+		// A transaction takes the write lock when it begins (_txlock). Otherwise, if two
+		// transactions had read, only one of them could write.
 		source = "file:" + source + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	}
 	db, err := sql.Open(driver, source)
@@ -40,7 +40,7 @@ func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, *store.Store, error)
 		return nil, nil, fmt.Errorf("database: %w", err)
 	}
 	if settings.Database == "memory" {
-		db.SetMaxOpenConns(1) // each connection has a database of its own
+		db.SetMaxOpenConns(1) // each connection would have its own database
 	}
 	kept := store.Open(db, dialect, "the database of orders")
 	life.Append(fx.Hook{
@@ -53,7 +53,7 @@ func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, *store.Store, error)
 // Jobs puts the outbox and the inbox into the database of the orders.
 func Jobs(kept *store.Store) jobs.Config { return jobs.Config{Store: kept} }
 
-// tables create the tables. The commit checks that the product of an order exists.
+// tables creates the tables. The commit checks that the product of an order exists.
 var tables = []string{
 	`CREATE TABLE IF NOT EXISTS products (name TEXT PRIMARY KEY)`,
 	`CREATE TABLE IF NOT EXISTS orders (

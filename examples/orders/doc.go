@@ -1,5 +1,5 @@
 // Package orders is an application of two services: orders keeps orders in a database, and users,
-// in the package below, knows who the customers are. Each call has one transaction.
+// in the subdirectory of that name, knows the customers. Each call has one transaction.
 //
 //	gomeko run ./examples/orders ./examples/orders/users
 //
@@ -19,43 +19,42 @@
 //
 // # The transaction
 //
-// [InTx] makes the field Store of [Orders] for each call, in a transaction. The methods use the
-// interface and do not handle transactions. When a method returns, and before the reply is sent,
+// For each call, [InTx] begins a transaction and sets the field Store of [Orders]. The methods use
+// the interface and do not handle transactions. When a method returns, and before the reply is sent,
 // the transaction is committed, or rolled back if the method returned an error or panicked. If the
-// commit fails, the caller receives its error.
+// commit fails, the caller receives the error.
 //
 // # Duplicate requests
 //
-// If a process dies after the commit and before its reply, the request is not acknowledged. The
-// broker delivers it to another process, and the method runs again, with Redelivered set in its
-// [service.Call]. A caller that loses its connection may also send a request twice. So the caller
-// chooses the order's id, and CreateOrder returns the existing order if there is one: an order is
-// created once.
+// If a process dies after the commit but before its reply, the request is unacknowledged. The broker
+// redelivers it to another process, and the method runs again, with Redelivered set in its
+// [service.Call]. A caller that loses its connection may also send a request twice. Therefore the
+// caller chooses the order's id, and CreateOrder is idempotent: if the order exists, it returns it.
 //
 // # Events
 //
-// orders dispatches order_created with outbox:"database": the event is written into the transaction
-// of the order, and leaves if that is committed. So it announces no order that was rolled back, and
-// every order that was not, also if the process dies in between. orders also handles
+// orders dispatches order_created with outbox:"database": the event is written in the order's
+// transaction, and is sent once that is committed. So every committed order is announced, even if
+// the process dies in between, and no order that was rolled back. orders also handles
 // users.user_deleted, and deletes the orders of that user:
 //
 //	$ gomeko call users.delete_user 7
 //
-// With inbox:"true" an event that is delivered again is acknowledged, and not handled: its id is
-// noted in the transaction that deletes the orders.
+// With inbox:"true" a redelivered event is acknowledged but not handled again, because its id was
+// recorded in the transaction that deleted the orders.
 //
-// If the database is unavailable, the event is handled again after the delays that the row's tag
-// has: 1s, three times 10s, 10m and six times 1h. Then it is parked in a dead queue, as is at once
-// an event without a user's id, for which the method returns [service.Park]. gomeko dead shows what
-// is parked, and hands it to the service again:
+// If the database is unavailable, the event is retried after the delays in the row's tag: 1s, three
+// times 10s, 10m and six times 1h. Then it is parked in a dead queue. An event without a user's id
+// is parked at once, because the method returns [service.Park] for it. gomeko dead lists parked
+// events and replays them:
 //
 //	$ gomeko dead
 //	$ gomeko dead retry evt-users-user_deleted--orders.forget_user --all
 //
 // # The database
 //
-// [Settings] name the database: the path of a file, for the built-in SQLite, or a postgres:// URL.
-// config.yaml takes it from the environment variable ORDERS_DATABASE. The same code runs on both.
+// [Settings] names the database: the path of a file, for the built-in SQLite, or a postgres:// URL.
+// config.yaml takes it from the environment variable ORDERS_DATABASE. The same code works with both.
 //
 //	$ ORDERS_DATABASE=postgres://localhost/orders gomeko run --config examples/orders/config.yaml ./examples/orders
 package orders

@@ -56,7 +56,7 @@ type Users struct {
 	Get func(ctx context.Context, id int) (User, error) `rpc:"get_user"`
 }
 
-// A User is the part of a user that orders needs.
+// A User contains the fields of a user that orders needs.
 type User struct {
 	Name string `json:"name"`
 }
@@ -74,7 +74,7 @@ var (
 	// ErrNotFound is returned for an order that does not exist.
 	ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 
-	// ErrTooMany is returned if the user has the maximum number of orders.
+	// ErrTooMany is returned if the user already has the maximum number of orders.
 	ErrTooMany = rpc.NewError("orders.exceptions.TooMany", "too many orders")
 )
 
@@ -90,7 +90,7 @@ type CreateOrderArgs struct {
 }
 
 // CreateOrder creates an order and dispatches order_created. If an earlier run of the same request
-// has created the order, it returns that.
+// has already created the order, CreateOrder returns it.
 func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order, error) {
 	user, err := o.Users.Get(ctx, args.UserID)
 	if err != nil {
@@ -129,8 +129,9 @@ func (o *Orders) LatestOrders(ctx context.Context, count int) ([]Order, error) {
 	return o.Store.Latest(ctx, count)
 }
 
-// ForgetUser deletes the orders of a deleted user, once for each event. An error of the database is
-// retried. An event without a user's id is parked: a further attempt would not find one either.
+// ForgetUser deletes the orders of a deleted user, once for each event. Errors of the database are
+// retried. An event without a user's ID is parked, because a further attempt would not find one
+// either.
 func (o *Orders) ForgetUser(ctx context.Context, user struct{ ID int }) error {
 	if user.ID < 1 {
 		return service.Park(fmt.Errorf("user_deleted has the id %d: fix it with gomeko dead retry --edit", user.ID))

@@ -13,7 +13,7 @@ import (
 
 // A Store keeps orders.
 type Store interface {
-	// Add adds an order and returns true. If there is an order with the same ID, it returns false.
+	// Add adds an order and returns true. If an order with the same ID exists, it returns false.
 	Add(ctx context.Context, order *Order) (bool, error)
 
 	// Get returns the order with the id, or [ErrNotFound].
@@ -29,9 +29,9 @@ type Store interface {
 	Forget(ctx context.Context, userID int) error
 }
 
-// InTx gives each call a Store in its own transaction. The transaction is committed when the method
-// has returned, or rolled back if the method returned an error or panicked. If that fails, so does
-// the call.
+// InTx gives each call a Store in its own transaction. The transaction is committed after the
+// method has returned, or rolled back if the method returned an error or panicked. If the commit
+// fails, so does the call.
 func InTx(db *sql.DB) di.Provider[Store] {
 	return func(ctx context.Context) (Store, di.Done, error) {
 		tx, err := db.BeginTx(ctx, nil) // the transaction ends with ctx
@@ -52,7 +52,7 @@ func InTx(db *sql.DB) di.Provider[Store] {
 	}
 }
 
-// rolledBack returns the error of a call, and the error of its rollback if that failed.
+// rolledBack returns the error of a call, joined with the error of its rollback if that failed.
 func rolledBack(err, failed error) error {
 	if failed == nil || errors.Is(failed, sql.ErrTxDone) { // ctx has ended the transaction
 		return err

@@ -19,7 +19,7 @@ type Books struct {
 	}
 }
 
-// Docs are the titles and texts of the rows.
+// Docs returns the titles and texts of the rows.
 func (*Books) Docs() service.Docs {
 	return service.Docs{Text: "The books of the shop.", Rows: map[string]service.RowDocs{
 		"Sales":  {Title: "What was sold", Text: "A table of a quarter."},
@@ -46,13 +46,13 @@ func (*Books) Sales(_ context.Context, p Period) ([]Sale, error) {
 	return []Sale{{"Tea", 40 * n, 120 * float64(n)}, {"Cups", 7 * n, 63 * float64(n)}, {"Kettles", n, 39.9 * float64(n)}}, nil
 }
 
-// An Order names an order.
+// An Order identifies an order.
 type Order struct {
 	Order string `json:"order" pattern:"^[0-9]{4,8}$" doc:"The number on the invoice."`
 	Why   string `json:"why" maxLength:"200"`
 }
 
-// Refund fails: the bank does not like it.
+// Refund always fails: the bank refuses it.
 func (*Books) Refund(_ context.Context, o Order) error {
 	return service.Drop(fmt.Errorf("order %s: the bank has refused the refund", o.Order))
 }

@@ -18,16 +18,16 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the shop, its books, and the panel.
+// Module contains the shop, its books, and the panel.
 var Module = New("127.0.0.1:8080", "gomeko-panel.db", os.Stdout)
 
-// New returns the application. It serves the panel on an address, keeps accounts in a file, and
-// writes the users and their passwords to out.
+// New returns the application. It serves the panel on the address listen, keeps accounts in file,
+// and writes the users and their passwords to out.
 func New(listen, file string, out io.Writer) fx.Option {
 	return fx.Module("panel",
 		shop.Module,
 		service.Provide(new(Books)),
-		fx.Invoke(func(j *shop.Journal) { j.Step = 10 * time.Second }), // so that there is something to watch
+		fx.Invoke(func(j *shop.Journal) { j.Step = 10 * time.Second }), // slow enough to watch
 		panel.Module(panel.Serving{
 			Config: panel.Config{Title: "Shop"},
 			Listen: listen,
@@ -40,11 +40,11 @@ func New(listen, file string, out io.Writer) fx.Option {
 	)
 }
 
-// A user is somebody who tries the panel.
+// A user is someone who tries the panel.
 type user struct {
 	name   string
 	groups []string
-	left   string // the group that the user is taken out of then
+	left   string // the group from which the user is then removed
 }
 
 var users = []user{
@@ -56,7 +56,7 @@ var users = []user{
 	{name: "bob", groups: []string{"shop/products/prices", "shop/books/sales"}, left: "shop/products"},
 }
 
-// addUsers adds the users with new passwords, and writes these to out.
+// addUsers adds the users with new passwords, and writes the passwords to out.
 func addUsers(ctx context.Context, accounts *account.Accounts, out io.Writer) error {
 	editor := accounts.As(account.Actor{Name: "examples/panel"})
 	for _, u := range users {

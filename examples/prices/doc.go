@@ -8,7 +8,7 @@
 //	$ gomeko call catalog.price product=tea
 //	120
 //
-// The shell, or a program that hosts no services, dispatches in the name of one:
+// The shell, or a program that hosts no services, can dispatch events on behalf of a service:
 //
 //	>>> n.dispatch_event("prices", "price_changed", {"product": "tea", "cents": 90})
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the application. Its services can run in one process or in several.
+// Module contains the application. Its services can run in one process or in several.
 var Module = fx.Module("prices", service.Provide(new(Prices)), service.Provide(NewCatalog()), service.Provide(new(Alerts)),
 	fx.Supply(Send(func(context.Context, Changed) error { return nil })))
 
@@ -69,8 +69,8 @@ func (c *Catalog) Learn(_ context.Context, changed Changed) error {
 // Send notifies customers of a change.
 type Send func(ctx context.Context, changed Changed) error
 
-// Alerts notifies customers of each change, once: in a pool, the default, one of its processes
-// receives the event. The queue remains while no process runs, and a failed call is tried again.
+// Alerts notifies customers of each change once. It uses a pool, the default, in which one process
+// receives each event. The queue remains while no process runs, and a failed call is retried.
 type Alerts struct {
 	_ service.Name `service:"alerts"`
 

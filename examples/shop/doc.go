@@ -1,6 +1,6 @@
-// Package shop is the system of a talk about distributed services with Django, Boto and SQS queues:
-// long processes of a shop, which other teams start from a control panel, and which must not run at
-// the same time if they use the same database or bucket.
+// Package shop is the system from a talk about distributed services with Django, Boto and SQS
+// queues: long-running processes of a shop, which other teams start from a control panel, and which
+// must not run at the same time if they use the same database or bucket.
 //
 //	gomeko run ./examples/shop
 //
@@ -8,9 +8,9 @@
 //	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031"}
 //	$ gomeko jobs resources
 //
-// The talk has a queue for each common resource, not for each service, and a loop that reads it.
-// Here a row says which resource its jobs use, and that is all: jobs of [Products] and of [Indexer]
-// share the products, so they run one at a time, in the order in which they were enqueued, however
-// many processes run. The store of jobs does it, so all services that name a resource share one
-// store.
+// The talk uses a queue for each shared resource instead of each service, and a loop that reads the
+// queue. Here, a row only has to name the resource that its jobs use. Jobs of [Products] and of
+// [Indexer] share the products, so they run one at a time, in the order in which they were
+// enqueued, however many processes run. The store of jobs enforces this, so all services that name
+// a resource must share one store.
 package shop

@@ -10,19 +10,20 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 )
 
-// A Journal stands for the databases and buckets of the shop: it notes what was done with them.
+// A Journal stands in for the databases and buckets of the shop: it records what was done with
+// them.
 type Journal struct {
-	Step time.Duration // how long each work takes
+	Step time.Duration // how long each piece of work takes
 
 	mu    sync.Mutex
-	inUse map[string]string // by resource: what uses it
+	inUse map[string]string // what uses each resource
 	lines []string
 }
 
-// NewJournal returns a Journal without lines.
+// NewJournal returns an empty Journal.
 func NewJournal() *Journal { return &Journal{Step: 100 * time.Millisecond, inUse: map[string]string{}} }
 
-// Work does something with a resource. It fails if something else uses it.
+// Work does some work with a resource. It fails if something else is using the resource.
 func (j *Journal) Work(ctx context.Context, resource, what string, testOnly bool) error {
 	j.mu.Lock()
 	other := j.inUse[resource]
@@ -53,7 +54,7 @@ func (j *Journal) Work(ctx context.Context, resource, what string, testOnly bool
 	return nil
 }
 
-// parts is how many parts a work has. It reports its progress after each.
+// parts is the number of parts of a piece of work, which reports its progress after each.
 const parts = 10
 
 // Note adds a line.

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Panel is the control panel: it enqueues jobs, and has no access to the servers that run them.
+// Panel is the control panel. It enqueues jobs, and has no access to the servers that run them.
 type Panel struct {
 	_ service.Name `service:"panel"`
 
@@ -42,37 +42,37 @@ type Options struct {
 	SendEmail bool `json:"send_email" query:"send_email" default:"False"`
 }
 
-// Import has products imported.
+// Import enqueues an import of products.
 func (p *Panel) Import(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Products.Enqueue(ctx, "import_products", o.TestOnly))
 }
 
-// Prices has prices updated.
+// Prices enqueues an update of the prices.
 func (p *Panel) Prices(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Products.Enqueue(ctx, "update_prices", o.TestOnly))
 }
 
-// Index has the index made.
+// Index enqueues a job that makes the index.
 func (p *Panel) Index(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Indexer.Enqueue(ctx, "index", o.TestOnly))
 }
 
-// Availability has the availability updated.
+// Availability enqueues an update of the availability.
 func (p *Panel) Availability(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Stock.Update(ctx, o.TestOnly, o.SendEmail))
 }
 
-// Upload has images uploaded.
+// Upload enqueues an upload of images.
 func (p *Panel) Upload(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Images.Enqueue(ctx, "upload", o.TestOnly))
 }
 
-// Feeds has the marketing feeds generated.
+// Feeds enqueues a job that generates the marketing feeds.
 func (p *Panel) Feeds(ctx context.Context, o Options) (web.Response, error) {
 	return enqueued(p.Market.Enqueue(ctx, "generate", o.TestOnly))
 }
 
-// enqueued answers with the id of a job.
+// enqueued responds with the ID of a job.
 func enqueued[T any](ref jobs.Ref[T], err error) (web.Response, error) {
 	if err != nil {
 		return web.Response{}, err

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the application.
+// Module contains the application.
 var Module = fx.Module("shop",
 	service.Provide(new(Products)),
 	service.Provide(new(Indexer)),
@@ -20,7 +20,7 @@ var Module = fx.Module("shop",
 	fx.Provide(NewJournal),
 )
 
-// Products keeps the database of products.
+// Products maintains the database of products.
 type Products struct {
 	_ service.Name `service:"products" allow:"shop/products"`
 
@@ -42,7 +42,8 @@ func (p *Products) Prices(ctx context.Context, testOnly bool) error {
 	return p.Journal.Work(ctx, "products", "prices", testOnly)
 }
 
-// Indexer keeps the search index, which it makes of the products: nobody changes them meanwhile.
+// Indexer maintains the search index. It builds the index from the products, which nobody may
+// change meanwhile.
 type Indexer struct {
 	_ service.Name `service:"indexer" allow:"shop/products"`
 
@@ -53,12 +54,12 @@ type Indexer struct {
 	Journal *Journal `inject:""`
 }
 
-// Index makes the index.
+// Index builds the index.
 func (i *Indexer) Index(ctx context.Context, testOnly bool) error {
 	return i.Journal.Work(ctx, "products", "index", testOnly)
 }
 
-// Availability keeps what is in stock.
+// Availability maintains the stock levels.
 type Availability struct {
 	_ service.Name `service:"availability" allow:"shop/availability"`
 
@@ -79,18 +80,18 @@ type Report struct {
 	SendEmail bool `json:"send_email"`
 }
 
-// Tell sends the email. Expected failures, such as wrong data, are in it: the team starts the job
-// again.
+// Tell sends the email. The email includes expected failures, such as wrong data, after which the
+// team starts the job again.
 func (a *Availability) Tell(_ context.Context, o jobs.Outcome) error {
 	var r Report
 	if err := o.Decode(&r); err != nil || !r.SendEmail {
-		return nil //nolint:nilerr // a job that failed has no report
+		return nil //nolint:nilerr // a failed job has no report
 	}
 	a.Journal.Note("email about " + o.Name)
 	return nil
 }
 
-// Images keeps the bucket of product images.
+// Images maintains the bucket of product images.
 type Images struct {
 	_ service.Name `service:"images" allow:"shop/images"`
 
@@ -106,7 +107,7 @@ func (i *Images) Upload(ctx context.Context, testOnly bool) error {
 	return i.Journal.Work(ctx, "S3_images", "upload", testOnly)
 }
 
-// Feeds keeps the bucket of marketing feeds.
+// Feeds maintains the bucket of marketing feeds.
 type Feeds struct {
 	_ service.Name `service:"feeds" allow:"shop/feeds"`
 

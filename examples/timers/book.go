@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Book has the checks that have not been reported yet, in order. Calls share it.
+// A Book holds the checks that have not been reported yet, in order. Calls share it.
 type Book struct {
 	mu sync.Mutex
 
@@ -24,7 +24,8 @@ func (b *Book) Add(at time.Time, answered bool) {
 	b.looks = append(b.looks, look{at, answered})
 }
 
-// Before removes the checks before a time. It returns their number, and how many were answered.
+// Before removes the checks made before end. It returns their number, looks, and how many were
+// answered.
 func (b *Book) Before(end time.Time) (answered, looks int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

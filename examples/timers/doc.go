@@ -1,4 +1,4 @@
-// Package timers is a service with timers only: it checks a website twice a minute, and every ten
+// Package timers is a service with timers only. It checks a website twice a minute, and every ten
 // minutes reports how often the site answered. It needs no broker.
 //
 //	gomeko run ./examples/timers
@@ -11,10 +11,10 @@
 // # Two timers
 //
 // Look is eager: it first runs at start. Its jitter keeps several processes from checking at the
-// same moment. Ticks that come while Look still runs are made up for by one call, which is the
-// default.
+// same moment. If ticks come while Look is still running, one call makes up for all of them, which
+// is the default.
 //
-// Report covers the ten minutes before its tick, so no tick may be skipped: late ones are called
-// too. The [timer.Tick] has the time of each. If no report could be delivered for an hour, six
-// follow.
+// Report covers the ten minutes before its tick, so no tick may be skipped: the method is called for
+// late ticks, too. The [timer.Tick] has the time of each. If no report could be delivered for an
+// hour, six follow.
 package timers

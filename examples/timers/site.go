@@ -6,14 +6,14 @@ import (
 	"net/http"
 )
 
-// A Site is a website. Get returns an error if it does not answer, or with a status of 400 or
-// above.
+// A Site is a website. Get returns an error if the site does not answer, or answers with a status
+// of at least 400.
 type Site struct {
 	URL string
 	Get func(ctx context.Context) error
 }
 
-// NewSite returns the site in the settings.
+// NewSite returns the site named in the settings.
 func NewSite(s Settings) Site {
 	return Site{URL: s.Site, Get: func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Site, nil)

@@ -12,14 +12,14 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Module is the application.
+// Module contains the application.
 var Module = fx.Module("watchman",
 	config.Provide("watchman", Settings{Site: "https://example.org"}),
 	fx.Provide(NewSite, func() *Book { return new(Book) }, func() Tell { return print }),
 	service.Provide(new(Watchman)),
 )
 
-// Settings are the key watchman of the configuration.
+// Settings is the key watchman of the configuration.
 type Settings struct {
 	Site string `yaml:"site"` // its URL
 }
@@ -49,7 +49,7 @@ func (w *Watchman) Look(ctx context.Context) error {
 	return err
 }
 
-// Report reports the checks before the tick, even if the call is late.
+// Report reports the checks made before the tick, even if the call is late.
 func (w *Watchman) Report(ctx context.Context, tick timer.Tick) error {
 	answered, looks := w.Book.Before(tick.Nominal)
 	line := fmt.Sprintf("%s %s: %d of %d", tick.Nominal.Format("15:04"), w.Site.URL, answered, looks)

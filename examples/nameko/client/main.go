@@ -1,4 +1,4 @@
-// Command client takes tea from the stock, as a program that hosts no services: client URI.
+// Command client is a program that hosts no services. It takes tea from the stock: client URI.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package users is the users service of the application in the package above.
+// Package users is the users service of the application in the parent directory.
 package users
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the users service.
+// Module contains the users service.
 var Module = fx.Module("users", service.Provide(new(Users)))
 
-// Users returns users. They are constant.
+// Users returns users from a fixed list.
 type Users struct {
 	_ service.Name `service:"users"`
 
@@ -47,7 +47,7 @@ func (*Users) GetUser(_ context.Context, id int) (User, error) {
 	return User{}, fmt.Errorf("%d: %w", id, ErrNotFound)
 }
 
-// DeleteUser dispatches user_deleted, so that other services delete what they keep of a user.
+// DeleteUser dispatches user_deleted, so that other services delete their data about the user.
 func (u *Users) DeleteUser(ctx context.Context, id int) error {
 	user, err := u.GetUser(ctx, id)
 	if err != nil {

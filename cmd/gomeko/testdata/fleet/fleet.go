@@ -1,4 +1,4 @@
-// Package fleet has the services that the examples in the help of commands name.
+// Package fleet contains the services that the examples in the help of commands name.
 package fleet
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Module has all of them.
+// Module contains all of the services.
 var Module = fx.Module("fleet", service.Provide(new(Greeting)), service.Provide(new(Orders)), service.Provide(new(Reports)),
 	service.Provide(new(Images)), service.Provide(new(Billing)))
 
@@ -98,7 +98,7 @@ type Billing struct {
 	}
 }
 
-// Bill parks what it gets.
+// Bill parks what it receives.
 func (*Billing) Bill(_ context.Context, text string) error {
 	return service.Park(errors.New("order 7: unknown: timeout: no table: " + text))
 }

@@ -1,4 +1,4 @@
-// Package hung has a service whose methods hang in processes of their own.
+// Package hung has a service whose methods hang in their own processes.
 package hung
 
 import (
@@ -34,7 +34,7 @@ type Hung struct {
 	Self rpc.Client `rpc:"hung"`
 }
 
-// Module is the service.
+// Module contains the service.
 var Module = fx.Module("hung", service.Provide(new(Hung)))
 
 // Loop never returns.
@@ -43,7 +43,7 @@ func (*Hung) Loop(context.Context) error {
 	}
 }
 
-// Stick does not return, and its ctx does not help.
+// Stick does not return, even when its ctx ends.
 func (*Hung) Stick(context.Context) error {
 	time.Sleep(time.Hour)
 	return nil
@@ -80,7 +80,7 @@ func (*Hung) Tick(_ context.Context, t timer.Tick) error {
 	return nil
 }
 
-// Build ends its process at the first attempt, and then waits until the file exists.
+// Build ends its process at the first attempt. At the next, it waits until the file exists.
 func (*Hung) Build(ctx context.Context, file string) (string, error) {
 	attempt := service.FromContext(ctx).Attempt
 	if attempt == 1 {

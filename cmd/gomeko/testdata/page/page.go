@@ -1,4 +1,4 @@
-// Package page is a service that says which process answers, by RPC and over HTTP.
+// Package page is a service that tells which process answers, over RPC and over HTTP.
 package page
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Page says which process answers.
+// Page tells which process answers.
 type Page struct {
 	_ service.Name `service:"page"`
 

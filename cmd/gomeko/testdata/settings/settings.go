@@ -18,10 +18,10 @@ import (
 //go:embed embedded.txt
 var embedded string
 
-// Module has the service.
+// Module contains the service.
 var Module = fx.Module("greeting", service.Provide(new(Greeting)), config.Provide("greeting", Settings{}), fx.Invoke(show))
 
-// Settings are the key greeting of the configuration.
+// Settings is the key greeting of the configuration.
 type Settings struct {
 	Word string `yaml:"word"`
 }

@@ -20,7 +20,7 @@ type Sloth struct {
 	}
 }
 
-// Sleep reports on stderr that it has begun.
+// Sleep reports on stderr when it begins.
 func (*Sloth) Sleep(_ context.Context, seconds float64) (string, error) {
 	fmt.Fprintln(os.Stderr, "sloth sleeps")
 	<-time.After(time.Duration(seconds * float64(time.Second)))

@@ -1,4 +1,4 @@
-// Package torch is a service whose entrypoint fails when the process gets SIGUSR1.
+// Package torch is a service whose entrypoint fails when the process receives SIGUSR1.
 package torch
 
 import (

@@ -1,4 +1,4 @@
-// Package wrong holds services with a mistake of each kind.
+// Package wrong contains services with one mistake of each kind.
 package wrong
 
 import (
