@@ -16,11 +16,11 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A permitted is something that a client does, and the permission that it needs.
+// A permitted is an operation of a client, and the permission that it needs.
 type permitted struct {
 	name       string
 	permission string // configure, write or read
-	what       string // the queue or the exchange that it is needed for
+	what       string // the queue or the exchange for which it is needed
 	do         func(ch *amqp.Channel) error
 }
 
@@ -59,7 +59,7 @@ var permittedRequests = []permitted{
 	}},
 }
 
-// publishTo publishes, and returns why the broker has closed the channel.
+// publishTo publishes, and returns the reason if the broker closes the channel.
 func publishTo(ch *amqp.Channel, exchange string) error {
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	if err := ch.Confirm(false); err != nil {
@@ -77,7 +77,7 @@ func publishTo(ch *amqp.Channel, exchange string) error {
 	}
 }
 
-// TestPermissions does what needs a permission, with all permissions but one name, and with all.
+// TestPermissions does each operation with all permissions except on one name, and then with all.
 func TestPermissions(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		user := brokertest.ManagedUser(t, uri, api)
@@ -250,7 +250,7 @@ func TestMaxChannels(t *testing.T) {
 	}
 }
 
-// A permission that is wrong permits nothing.
+// An invalid permission permits nothing.
 func TestWrongPermission(t *testing.T) {
 	if err := (broker.Permission{Configure: "^a", Write: "(", Read: ""}).Err(); err == nil || !strings.Contains(err.Error(), `write: "(" is not a regular expression`) {
 		t.Errorf("got %v", err)

@@ -45,8 +45,8 @@ func TestMaxMemory(t *testing.T) {
 	expect(t, deliveries, body, "held up")
 }
 
-// A blocked client that disappears is noticed by its missing heartbeats, and its transaction is
-// discarded.
+// When a blocked client disappears, the broker notices the missing heartbeats and discards its
+// transaction.
 func TestMaxMemoryAndLostClient(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 1 << 20})
 	w := plug(t, b)

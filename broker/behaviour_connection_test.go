@@ -16,7 +16,7 @@ import (
 )
 
 func connectionRows() []behaviour {
-	// login opens a connection in another way, and returns the code of the refusal.
+	// login opens a connection in a modified way, and returns the code if it is refused.
 	login := func(s *stage, edit func(*url.URL, *amqp.Config)) string {
 		uri, err := url.Parse(s.uri)
 		s.check(err)

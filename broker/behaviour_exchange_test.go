@@ -10,8 +10,8 @@ import (
 
 type table = amqp.Table
 
-// arrivals publishes a message with each headers table to a headers exchange, and returns those
-// that reach a queue that is bound with the arguments.
+// arrivals publishes a message for each table of headers to a headers exchange. It returns the
+// messages that reach a queue bound with the arguments.
 func arrivals(arguments table, published ...table) func(*stage) string {
 	return func(s *stage) string {
 		s.queue("q", nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// deaths describes x-death and the headers beside it, without times.
+// deaths describes x-death and the headers that go with it, without times.
 func deaths(d amqp.Delivery) string {
 	var b strings.Builder
 	list, _ := d.Headers["x-death"].([]any)
@@ -37,8 +37,8 @@ func deaths(d amqp.Delivery) string {
 // grave declares a queue for dead letters of the default exchange.
 func (s *stage) grave(name string) { s.queue(name, nil) }
 
-// fill declares the queue q and publishes to it. It returns how that was confirmed, and what the
-// queue has.
+// fill declares the queue q and publishes to it. It returns how the messages were confirmed, and
+// the content of the queue.
 func (s *stage) fill(arguments amqp.Table, bodies ...string) string {
 	s.t.Helper()
 	s.queue("q", arguments)
@@ -400,8 +400,8 @@ func quorumRows() []behaviour {
 	}
 }
 
-// atLeastOnce returns the arguments of a queue that holds each message for 1 ms, and dead-letters
-// it at least once to the queue grave.
+// atLeastOnce returns the arguments of a queue in which messages expire after 1 ms, and are
+// dead-lettered at least once to the queue grave.
 func atLeastOnce(more amqp.Table) amqp.Table {
 	arguments := table{"x-queue-type": "quorum", "x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave",
 		"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A behaviour is a row of the table of behaviour that clients may rely on. It runs on the embedded
+// A behaviour is a row in the table of behaviour on which clients may rely. It runs on the embedded
 // broker and on RabbitMQ 3.10.
 type behaviour struct {
 	name string
@@ -55,8 +55,8 @@ func TestBehaviours(t *testing.T) {
 	}
 }
 
-// A stage is for one row: a channel with confirms, and the exchanges and queues that the row
-// declares, which are deleted afterwards.
+// A stage belongs to one row: a channel with confirms, and the exchanges and queues that the row
+// declares. They are deleted afterwards.
 type stage struct {
 	t    *testing.T
 	uri  string
@@ -73,7 +73,7 @@ func newStage(t *testing.T, uri string) *stage {
 	return s
 }
 
-// channel opens a channel on a new connection, for as long as the row runs.
+// channel opens a channel on a new connection, which is closed after the row.
 func (s *stage) channel() *amqp.Channel {
 	s.t.Helper()
 	return channel(s.t, connect(s.t, s.uri))
@@ -159,7 +159,8 @@ func (s *stage) take(queue string, n int) []amqp.Delivery {
 	return taken
 }
 
-// all waits for n messages of a queue, and returns their bodies and those of any after them.
+// all waits for n messages of a queue, and returns their bodies and those of any messages after
+// them.
 func (s *stage) all(queue string, n int) string {
 	s.t.Helper()
 	taken := s.take(queue, n)

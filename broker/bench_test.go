@@ -72,8 +72,8 @@ func receive(b *testing.B, conn net.Conn, frames *frame.Reader, acks bool) {
 	}
 }
 
-// properties are Nameko's: content type and encoding, headers, delivery mode, priority,
-// correlation id and reply-to.
+// properties are like Nameko's: content type and encoding, headers, delivery mode, priority,
+// correlation ID and reply-to.
 var properties = frame.Properties("\xfe\x00" + "\x10application/json" + "\x05utf-8" +
 	"\x00\x00\x00\x32\x14nameko.call_id_stackA\x00\x00\x00\x18S\x00\x00\x00\x13service.method.1234" +
 	"\x02\x00" + "\x241f2e3d4c-1234-1234-1234-123456789abc" + "\x241f2e3d4c-1234-1234-1234-123456789abc")

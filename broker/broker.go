@@ -53,9 +53,9 @@ type Config struct {
 	// MaxMemory limits the memory that clients use, in bytes: messages, with an overhead for each
 	// queue that holds one, bodies being received, frames waiting to be sent, queues, bindings,
 	// consumers, channels and connections. Over the limit, publishers wait (connection.blocked). A
-	// connection is closed with 506 if the messages it is sending exceed the limit by an eighth and
-	// MaxMessage, or if it creates objects such as queues when these already use a quarter of the
-	// limit. The default is 1 GiB.
+	// connection that sends a body when usage has exceeded the limit by an eighth and MaxMessage is
+	// closed with 506, as is one that creates objects such as queues when these already use a
+	// quarter of the limit. The default is 1 GiB.
 	MaxMemory int64
 
 	// MaxQueues limits the queues of each virtual host. Declaring one more fails with 406. The

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// start returns a broker that is closed with the test.
+// start returns a broker that is closed when the test ends.
 func start(t testing.TB, cfg broker.Config) *broker.Broker {
 	t.Helper()
 	if cfg.Logger == nil {
@@ -32,7 +32,7 @@ func start(t testing.TB, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// dial connects amqp091-go to a broker in memory; the connection ends with the test.
+// dial connects amqp091-go to a broker in memory. The connection is closed when the test ends.
 func dial(t *testing.T, b *broker.Broker) *amqp.Connection {
 	t.Helper()
 	conn, err := amqp.DialConfig("amqp://guest:guest@memory/", amqp.Config{
@@ -45,7 +45,7 @@ func dial(t *testing.T, b *broker.Broker) *amqp.Connection {
 	return conn
 }
 
-// connect connects to a broker at a URI; the connection ends with the test.
+// connect connects to a broker at a URI. The connection is closed when the test ends.
 func connect(t *testing.T, uri string) *amqp.Connection {
 	t.Helper()
 	conn, err := amqp.Dial(uri)

@@ -193,7 +193,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A client that does not answer delays Close only until its context ends.
+// A client that does not answer delays Close only until Close's context ends.
 func TestCloseCutShort(t *testing.T) {
 	b := start(t, broker.Config{})
 	addr, err := b.Listen("127.0.0.1:0")
@@ -233,8 +233,8 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// A client that sends requests and does not read the replies is no longer read, and is disconnected
-// in time. The broker does not accumulate replies for it.
+// If a client sends requests but does not read the replies, the broker stops reading from it and
+// disconnects it in time. It does not accumulate replies for it.
 func TestAnswersUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := plug(t, start(t, broker.Config{}))

@@ -139,7 +139,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// A client that does not read does not use memory of the broker or delay others, and receives
+// A client that does not read neither uses the broker's memory nor delays others. It receives
 // everything when it reads again.
 func TestSlowReader(t *testing.T) {
 	b := start(t, broker.Config{})
@@ -173,7 +173,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// A wireConn is the socket of a client, whose reading can be paused.
+// A wireConn is a client's socket. Reading from it can be paused.
 type wireConn struct {
 	net.Conn
 	reading sync.Mutex

@@ -26,16 +26,16 @@ import (
 // childVariable makes the test binary serve a broker; see serveChild.
 const childVariable = "GOMEKO_BROKER_CHILD"
 
-// The broker of a child: a limit of 32 MiB, and of 8 MiB for a message. The heap may grow to that
-// with what is above the limit, twice because garbage is collected late, and buffers.
+// The broker of a child has a limit of 32 MiB, and of 8 MiB for a message. The heap may grow to
+// that plus what is allowed above the limit, twice because garbage is collected late, plus buffers.
 const (
 	childMemory  = 32 << 20
 	childMessage = 8 << 20
 	childHeap    = 2*(childMemory+childMemory/8+childMessage) + 24<<20
 )
 
-// serveChild serves a broker of little memory. It prints its address, and for each line that it
-// reads the sizes of its heap: the largest so far, and after a garbage collection.
+// serveChild serves a broker with little memory. It prints its address. For each line that it
+// reads, it prints the largest size of its heap so far, and the size after a garbage collection.
 func serveChild() {
 	debug.SetGCPercent(50)
 	b := broker.New(broker.Config{
@@ -116,12 +116,12 @@ func (c *child) wire() *wire {
 		c.t.Fatal(err)
 	}
 	w := newWire(c.t, conn)
-	w.open(4) // so that the broker notices its end although it does not read it
+	w.open(4) // the broker must notice its end although it does not read from it
 	return w
 }
 
-// stuff writes the frames again and again until the broker does not read them any more, or closes
-// the connection, at most n times. What the broker sends meanwhile is dropped.
+// stuff writes the frames repeatedly, at most n times, until the broker stops reading or closes the
+// connection. It drops whatever the broker sends meanwhile.
 func (w *wire) stuff(n int, frames []byte) {
 	read := make(chan struct{})
 	go func() {
@@ -163,7 +163,8 @@ func publishing(channel uint16, exchange, key string, p frame.Properties, body [
 
 var noProperties = frame.Properties{0, 0}
 
-// hungers are what clients do to make the broker grow. What they leave goes with their connections.
+// hungers are ways in which clients make the broker's memory grow. What they leave is removed with
+// their connections.
 var hungers = []struct {
 	name string
 	do   func(c *child)
@@ -272,8 +273,7 @@ var hungers = []struct {
 
 func repeat(n int, b []byte) []byte { return []byte(strings.Repeat(string(b), n)) }
 
-// Whatever clients send, the memory of the broker stays near its limit, and it returns when they
-// are gone.
+// Whatever clients send, the broker's memory stays near its limit, and is freed when they are gone.
 func TestMemoryOfClients(t *testing.T) {
 	for _, tt := range hungers {
 		t.Run(tt.name, func(t *testing.T) {

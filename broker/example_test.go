@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// A broker in the process of its clients, without a port.
+// The broker runs in the same process as its clients, without a port.
 func Example() {
 	ctx := context.Background()
 	b := broker.New(broker.Config{})
@@ -41,7 +41,7 @@ func Example() {
 	// Output: hello, <nil>, 0 left
 }
 
-// A broker for other processes.
+// The broker serves other processes.
 func ExampleBroker_Listen() {
 	b := broker.New(broker.Config{Users: map[string]string{"app": "secret"}})
 	defer b.Close(context.Background())
@@ -59,7 +59,7 @@ func ExampleBroker_Listen() {
 	// Output: gomeko
 }
 
-// A user may do in a virtual host what its permissions say.
+// A user may do in a virtual host what its permissions allow.
 func ExampleAccess() {
 	b := broker.New(broker.Config{
 		Users:  map[string]string{"ana": "secret", "ben": "secret"},

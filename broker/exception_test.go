@@ -21,7 +21,7 @@ type exception struct {
 	text string
 }
 
-// declarations are errors of clients with the codes and texts that they receive, from the embedded
+// declarations are client errors with the codes and texts that clients receive, from the embedded
 // broker and from RabbitMQ.
 var declarations = []exception{
 	{

@@ -41,7 +41,7 @@ func rootsOf(t *testing.T, ca *brokertest.CA) *x509.CertPool {
 	return roots
 }
 
-// external logs in by a certificate of ca for the name, or without one if the name is "".
+// external logs in with a certificate issued by ca for the name, or without one if the name is "".
 func external(t *testing.T, server, ca *brokertest.CA, uri, name string) error {
 	t.Helper()
 	cfg := &tls.Config{RootCAs: rootsOf(t, server)}
@@ -59,7 +59,7 @@ func external(t *testing.T, server, ca *brokertest.CA, uri, name string) error {
 	return err
 }
 
-// TestExternal logs in by certificates. It needs a private RabbitMQ too.
+// TestExternal logs in with certificates. For RabbitMQ, it needs a private server.
 func TestExternal(t *testing.T) {
 	ca := brokertest.NewCA(t, "ca")
 	check := func(t *testing.T, uri string) {
@@ -83,8 +83,8 @@ func TestExternal(t *testing.T) {
 	})
 }
 
-// The user may be the whole subject. A certificate that is not verified names nobody, and a user
-// without a password has no other way in.
+// The user may be the whole subject. An unverified certificate does not name a user, and a user
+// without a password has no other way to log in.
 func TestExternalOfEmbedded(t *testing.T) {
 	ca, other := brokertest.NewCA(t, "ca"), brokertest.NewCA(t, "other")
 	users := map[string]string{"ana": "", "CN=ben": ""}
@@ -110,7 +110,7 @@ func TestExternalOfEmbedded(t *testing.T) {
 	}
 }
 
-// The management API does not let a user without a password in either.
+// The management API does not accept a user without a password, either.
 func TestManagementOfUserWithoutPassword(t *testing.T) {
 	addr, err := start(t, broker.Config{Users: map[string]string{"ana": ""}}).ListenManagement("127.0.0.1:0")
 	if err != nil {

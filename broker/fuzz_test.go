@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// sessions are what clients send after opening channel 1, as seeds.
+// sessions are seeds: what clients send after opening channel 1.
 var sessions = [][]frame.Method{
 	{
 		&frame.ExchangeDeclare{Exchange: "x", Type: "topic", Arguments: frame.Table{{Name: "alternate-exchange", Value: "y"}}},
@@ -60,8 +60,8 @@ var sessions = [][]frame.Method{
 	},
 }
 
-// FuzzConnection sends any bytes after the login. The broker must keep serving others, and its
-// memory must stay proportional to the input.
+// FuzzConnection sends arbitrary bytes after the login. The broker must continue to serve others,
+// and its memory must stay proportional to the input.
 func FuzzConnection(f *testing.F) {
 	for _, v := range violations {
 		f.Add(v.send)
@@ -74,7 +74,7 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// FuzzSession does the same from the first byte.
+// FuzzSession sends arbitrary bytes from the start.
 func FuzzSession(f *testing.F) {
 	welcome := append([]byte(frame.ProtocolHeader), frames(func(b *frame.Buffer) {
 		b.Method(0, guest)

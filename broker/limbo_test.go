@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// TestDeadLettersAtLeastOnce has messages expire whose target is missing, then full: they wait for
-// it. RabbitMQ does the same, but tries again only after three minutes.
+// TestDeadLettersAtLeastOnce lets messages expire while their target is missing, then full: they
+// wait for it. RabbitMQ does the same, but tries again only after three minutes.
 func TestDeadLettersAtLeastOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, brokertest.Embedded(t))
@@ -29,8 +29,8 @@ func TestDeadLettersAtLeastOnce(t *testing.T) {
 	}
 }
 
-// TestDeadLettersOfDeletedQueue deletes a queue that holds dead messages, and one of the queues
-// that they go to.
+// TestDeadLettersOfDeletedQueue deletes a queue that holds dead messages, and one of the queues to
+// which they are dead-lettered.
 func TestDeadLettersOfDeletedQueue(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, brokertest.Embedded(t))

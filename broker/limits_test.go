@@ -33,7 +33,7 @@ func TestMaxQueues(t *testing.T) {
 func TestMaxConnections(t *testing.T) {
 	eachLimited(t, broker.Config{MaxConnections: 1}, "max-connections", func(t *testing.T, uri, vhost string) {
 		first := connect(t, uri)
-		// RabbitMQ counts a connection a little after it is open, and a little after it is gone.
+		// RabbitMQ updates its count a little after a connection is opened or closed.
 		until := func(open bool) error {
 			return hosttest.Poll(func() (error, bool) {
 				conn, err := amqp.Dial(uri)
@@ -57,8 +57,8 @@ func TestMaxConnections(t *testing.T) {
 	})
 }
 
-// eachLimited runs f on an embedded broker of this configuration, and on a virtual host of
-// RabbitMQ's on which the limit of this name is 1.
+// eachLimited runs f on an embedded broker with this configuration, and on a virtual host of
+// RabbitMQ where the named limit is 1.
 func eachLimited(t *testing.T, cfg broker.Config, limit string, f func(t *testing.T, uri, vhost string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestTLSAndMemoryAlarm(t *testing.T) {
 	})
 }
 
-// checkAlarm publishes and consumes by TLS while full and empty change how much memory is taken.
+// checkAlarm publishes and consumes over TLS, while full and empty change how much memory is used.
 func checkAlarm(t *testing.T, ca *brokertest.CA, uri string, full, empty func()) {
 	t.Helper()
 	text, err := os.ReadFile(ca.File)

@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A passive declare asks whether something exists, so a no is not logged as a client's mistake.
+// A passive declare asks whether something exists, so a negative answer is not logged as a client's
+// mistake.
 func TestLogOfClosedChannels(t *testing.T) {
 	missing := map[string]struct {
 		do   func(*amqp.Channel) error
@@ -46,7 +47,7 @@ func TestLogOfClosedChannels(t *testing.T) {
 	}
 }
 
-// Each line about a connection says which one it is.
+// Each line about a connection identifies it.
 func TestLogNamesConnections(t *testing.T) {
 	var log bytes.Buffer
 	b := start(t, broker.Config{

@@ -59,7 +59,7 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// unreliable consumes for a while, and reports whether all is done.
+// unreliable consumes for a while, and reports whether everything is done.
 func unreliable(t *testing.T, b *broker.Broker, settled func(id string), done <-chan struct{}) bool {
 	conn := dial(t, b)
 	defer conn.Close()

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// The API changes and refuses the same as RabbitMQ, in this order, with the same responses.
+// The API accepts and refuses the same changes as RabbitMQ, with the same responses.
 func TestManagementChanges(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	same := alike(ours, theirs)
@@ -139,8 +139,8 @@ func TestManagementClosesConnection(t *testing.T) {
 // messages.
 func TestManagementDeletesVHost(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { deleteVHost(t, embeddedAPI(t), "is deleted") })
-	// RabbitMQ first closes the connections that it has listed by then, which it does in the
-	// background, and the others when the vhost's processes are down.
+	// RabbitMQ first closes the connections that it has listed by then, in the background, and the
+	// others when the vhost's processes are down.
 	t.Run("rabbitmq", func(t *testing.T) { deleteVHost(t, rabbitAPI(t), "is deleted", "is down") })
 }
 
@@ -196,8 +196,8 @@ func TestManagementIsLocal(t *testing.T) {
 	}
 }
 
-// until repeats a request until its status is this one: RabbitMQ knows a connection by its
-// name a little after it is open.
+// until repeats a request until it gets the status, because RabbitMQ knows a connection by its name
+// only a little after it is open.
 func (a *api) until(want int, method, path string) {
 	a.t.Helper()
 	status := hosttest.Poll(func() (int, bool) {

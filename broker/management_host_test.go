@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// The API answers under names of this machine and those that are configured. A page of another site
-// can neither have its own name resolve to this machine nor request a change.
+// The API answers requests to names of this machine and to configured names. A page of another site
+// can neither use a name that resolves to this machine nor request a change.
 func TestManagementHosts(t *testing.T) {
 	type request struct {
 		host, site string // Host and Sec-Fetch-Site

@@ -27,7 +27,7 @@ type api struct {
 	t     *testing.T
 	base  string // http://guest:guest@host:port
 	uri   string // of the vhost
-	vhost string // as it is in paths
+	vhost string // as in paths
 
 	reason, host, site string // sent with each request as X-Reason, Host and Sec-Fetch-Site, unless ""
 }
@@ -59,8 +59,8 @@ func rabbitAPI(t *testing.T) *api {
 	return &api{t: t, base: os.Getenv("GOMEKO_RABBITMQ_API"), uri: uri, vhost: uri[strings.LastIndex(uri, "/")+1:]}
 }
 
-// ask sends a request to a path in which VHOST stands for the vhost, and returns the status
-// and what the body decodes to.
+// ask sends a request to a path, in which VHOST stands for the vhost. It returns the status and the
+// decoded body.
 func (a *api) ask(method, path, body string) (int, any) {
 	a.t.Helper()
 	request, err := http.NewRequestWithContext(a.t.Context(), method, a.base+"/api/"+strings.ReplaceAll(path, "VHOST", a.vhost), strings.NewReader(body))
@@ -99,8 +99,8 @@ var volatile = map[string]bool{"connected_at": true, "peer_port": true, "port": 
 	"user_who_performed_action": true, // of predeclared exchanges
 }
 
-// lacks returns where ours is not in theirs: every field of ours must be there and equal.
-// Names of connections are equal but for their ports, and vhosts but for their names.
+// lacks returns where ours is not in theirs: theirs must contain every field of ours with an equal
+// value. Names of connections may differ in their ports, and vhosts in their names.
 func lacks(path string, ours, theirs any, same func(string) string) []string {
 	switch o := ours.(type) {
 	case map[string]any:
@@ -150,17 +150,17 @@ func inOrder(list []any) {
 	slices.SortFunc(list, func(a, b any) int { return strings.Compare(key(a), key(b)) })
 }
 
-// alike makes the names of both brokers equal.
+// alike returns a function that makes names from both brokers equal.
 func alike(a, b *api) func(string) string {
 	names := strings.NewReplacer(a.vhost, "VHOST", b.vhost, "VHOST")
 	return func(s string) string { return ports.ReplaceAllString(names.Replace(s), "…") }
 }
 
-// ports are in the names of connections and nodes, and paths to bindings have a hash of their
-// arguments.
+// ports matches the parts of names that differ: the ports of connections and nodes, and in paths to
+// bindings a hash of the arguments.
 var ports = regexp.MustCompile(`:\d+|-\d+@|@|~.*`)
 
-// For the same state, the API returns what RabbitMQ's returns, as far as it has the fields.
+// In the same state, the API returns the same as RabbitMQ's, for the fields that it has.
 func TestManagementTells(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	names := make(map[*api]string)
@@ -217,7 +217,7 @@ var absent = regexp.MustCompile(`\.(message_stats|.*_(details|oct|cnt)|garbage_c
 	`backing_queue_status|consumer_(capacity|utilisation)|open_files|send_pend|pending_raft_commands|` +
 	`password_hash|hashing_algorithm|cluster_state)$`)
 
-// omitted returns the fields of theirs, at any depth, that ours has not. It skips lists.
+// omitted returns the fields of theirs, at any depth, that ours lacks. It skips lists.
 func omitted(path string, ours, theirs any) (missing []string) {
 	t, _ := theirs.(map[string]any)
 	o, _ := ours.(map[string]any)
@@ -236,8 +236,8 @@ func omitted(path string, ours, theirs any) (missing []string) {
 	return missing
 }
 
-// The API leaves out no field that RabbitMQ has, of new objects and of objects in use, but for
-// those in absent: clients index them.
+// The API omits no field that RabbitMQ has, for new objects and for objects in use, because clients
+// index the fields. The exceptions are in absent.
 func TestManagementOmitsNothing(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	names := make(map[*api]string)
@@ -268,7 +268,7 @@ func TestManagementOmitsNothing(t *testing.T) {
 	}
 }
 
-// keysWithout returns the fields of ours, or of its first element, that theirs has not.
+// keysWithout returns the fields of ours, or of its first element, that theirs lacks.
 func keysWithout(ours, theirs any) (missing []string) {
 	first := func(v any) map[string]any {
 		if list, ok := v.([]any); ok && len(list) > 0 {
@@ -286,8 +286,8 @@ func keysWithout(ours, theirs any) (missing []string) {
 	return missing
 }
 
-// populate makes exchanges, queues, bindings, consumers and messages, and returns the name
-// of the connection that they are of.
+// populate creates exchanges, queues, bindings, consumers and messages, and returns the name of
+// their connection.
 func populate(t *testing.T, a *api) string {
 	t.Helper()
 	s := &stage{t: t, uri: a.uri}

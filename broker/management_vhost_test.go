@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Every path of the API that names a vhost finds it whatever its name is, and other names in paths
-// too. RabbitMQ answers the same.
+// Every path of the API that names a vhost works for any name of a vhost, and for any other name in
+// the path. RabbitMQ answers the same.
 func TestManagementVHosts(t *testing.T) {
 	eachAPI(t, func(t *testing.T, a *api) {
 		for _, vhost := range []string{"/", "a/b", "ü", "%2F", "a b", "a+b"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// A queue behaves like a simple model of it: order, requeues, priorities, times to live, prefetch.
+// A queue behaves like a simple model of it: order, requeues, priorities, expiry and prefetch.
 func TestQueueIsLikeItsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		most := rapid.IntRange(0, 3).Draw(rt, "max priority")
@@ -131,7 +131,7 @@ func (p *player) step(s step) (fault string) {
 	return p.compare()
 }
 
-// giveBack requeues everything that the model holds.
+// giveBack requeues all messages that the model holds.
 func (p *player) giveBack() {
 	p.held = nil
 	for len(p.model.held) > 0 {
@@ -173,7 +173,7 @@ func (p *player) took(d amqp.Delivery) string {
 	return ""
 }
 
-// consume checks that a consumer receives as many messages as its prefetch, and no more.
+// consume checks that a consumer receives exactly as many messages as its prefetch.
 func (p *player) consume(prefetch int) string {
 	p.check(p.ch.Qos(prefetch, 0, false))
 	deliveries, err := p.ch.Consume("q", "tag", false, false, false, false, nil)
@@ -204,11 +204,11 @@ func (p *player) check(err error) {
 // A model is a simple model of a queue.
 type model struct {
 	most        uint8
-	ready, held []modelled // ready in the order of delivery, held in that of their deliveries
+	ready, held []modelled // ready in the order of delivery, held in the order in which they were delivered
 	count       int
 }
 
-// A modelled message.
+// A modelled is a message in the model.
 type modelled struct {
 	id          string
 	position    int

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/golden"
 )
 
-// TestPage writes docs/wire/broker.md: every row of TestBehaviours, TestExceptions and
+// TestPage writes docs/wire/broker.md from the rows of TestBehaviours, TestExceptions and
 // TestViolations.
 func TestPage(t *testing.T) {
 	var b strings.Builder

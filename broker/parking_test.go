@@ -38,9 +38,9 @@ func fill(t *testing.T, b *broker.Broker, queue string) (published int) {
 	}
 }
 
-// During the memory alarm, a client answers deliveries on the channel that acknowledges them. It
-// must get through all of them, whether it waits for the confirms of its answers or not, and
-// whether somebody consumes them or not.
+// During the memory alarm, a client publishes replies on the channel on which it acknowledges
+// deliveries. It must get through all of them, whether or not it waits for the confirms of its
+// replies, and whether or not they are consumed.
 func TestAlarmAndAnswers(t *testing.T) {
 	for _, confirmed := range []bool{false, true} {
 		for _, answers := range []string{"consumed", "kept", "dropped"} {
@@ -84,8 +84,8 @@ func TestAlarmAndAnswers(t *testing.T) {
 	}
 }
 
-// A client whose publishings wait is served otherwise: on the channel of the publishing it may
-// acknowledge and cancel, on others it may do everything.
+// A client whose publishings wait may do everything else: on the channel of the publishing,
+// acknowledge and cancel; on other channels, anything.
 func TestAlarmAndOtherMethods(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 4 << 20})
 	conn := dial(t, b)
@@ -141,7 +141,7 @@ func consumers(t *testing.T, ch *amqp.Channel, queue string) int {
 	return q.Consumers
 }
 
-// The publishings that wait are handled in their order, with what follows them on their channel.
+// Waiting publishings are handled in their order, together with what follows them on their channel.
 func TestAlarmKeepsOrder(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 4 << 20})
 	ch, heap := open(t, b), "heap"
@@ -172,8 +172,8 @@ func TestAlarmKeepsOrder(t *testing.T) {
 	}
 }
 
-// A connection is closed although its publishings wait, if its client knows by their confirms what
-// was accepted. Otherwise the close waits, as in RabbitMQ.
+// A connection is closed even though its publishings wait, if confirms tell its client what was
+// accepted. Otherwise the close waits, as in RabbitMQ.
 func TestAlarmAndClientsClose(t *testing.T) {
 	for _, confirming := range []bool{true, false} {
 		t.Run(fmt.Sprintf("confirming=%v", confirming), func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestAlarmAndClientsClose(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want++ // the one that fill waits with
+			want++ // the one that blocked fill
 			if got := length(t, ch, heap); got != want {
 				t.Errorf("got %d messages, want %d", got, want)
 			}
@@ -219,7 +219,8 @@ func TestAlarmAndClientsClose(t *testing.T) {
 	}
 }
 
-// An answer that waits is not lost with its client, if the client has acknowledged what it answers.
+// A waiting reply is not lost with its client, if the client has acknowledged the delivery that it
+// answers.
 func TestAlarmAndAnswersOfLostClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, broker.Config{MaxMemory: 4 << 20})
@@ -250,7 +251,7 @@ func TestAlarmAndAnswersOfLostClient(t *testing.T) {
 	})
 }
 
-// What a blocked client sends waits in its socket, except for a little.
+// What a blocked client sends stays in its socket, apart from a small amount.
 func TestAlarmBoundsParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, broker.Config{MaxMemory: 4 << 20})

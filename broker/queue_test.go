@@ -64,7 +64,7 @@ func channelWithPrefetch(t *testing.T, b *broker.Broker, n int) *amqp.Channel {
 	return ch
 }
 
-// When a connection ends, in any way, exclusive queues are deleted and others stay.
+// However a connection ends, exclusive queues are deleted and others stay.
 func TestEndOfConnection(t *testing.T) {
 	ends := map[string]func(*amqp.Connection, *wireConn){
 		"closed": func(c *amqp.Connection, _ *wireConn) { c.Close() },
@@ -136,7 +136,7 @@ func TestExpiration(t *testing.T) {
 	})
 }
 
-// A message with a time to live of 0 reaches only a waiting consumer.
+// A message with a time to live of 0 reaches a consumer only if the consumer is waiting.
 func TestExpirationZero(t *testing.T) {
 	ch := open(t, start(t, broker.Config{}))
 	q := declare(t, ch)

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// rudeClients are disconnected, with a code or after a time.
+// rudeClients are disconnected, either with a code or after some time.
 var rudeClients = []struct {
 	name  string
 	do    func(w *wire)
@@ -102,13 +102,13 @@ func TestRudeClients(t *testing.T) {
 	}
 }
 
-// half is an incomplete method frame.
+// half returns an incomplete method frame.
 func half(m frame.Method) []byte {
 	b := frames(func(b *frame.Buffer) { b.Method(1, m) })
 	return b[:len(b)/2]
 }
 
-// raw16 is a frame with any bytes on any channel.
+// raw16 returns a frame of any kind on any channel.
 func raw16(kind byte, channel uint16, payload ...byte) []byte {
 	b := raw(kind, 0, payload...)
 	b[1], b[2] = byte(channel>>8), byte(channel)

@@ -18,7 +18,7 @@ import (
 )
 
 // Producers and consumers work while their connections are cut at random. Every confirmed message
-// is consumed. Afterwards, the broker has no more memory and goroutines than before.
+// is consumed. Afterwards, the broker uses no more memory and goroutines than before.
 func TestSoakBroker(t *testing.T) {
 	duration := 2 * time.Second
 	if os.Getenv("GOMEKO_SOAK") == "1" {
@@ -65,7 +65,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// A soak has producers and consumers of a broker, and their connections.
+// A soak holds the producers and consumers of a broker, and their connections.
 type soak struct {
 	t          *testing.T
 	uri        string
@@ -102,7 +102,8 @@ func (s *soak) declare() {
 	}
 }
 
-// run runs them for the duration. The consumers continue until the queue is empty.
+// run runs the producers and consumers for the duration. The consumers continue until the queue is
+// empty.
 func (s *soak) run(duration time.Duration) {
 	stop := make(chan struct{})
 	var producing sync.WaitGroup
@@ -121,7 +122,7 @@ func (s *soak) run(duration time.Duration) {
 	producing.Wait()
 }
 
-// repeat calls work with a channel of a new connection, again and again, until over.
+// repeat calls work repeatedly, each time with a channel on a new connection, until over is closed.
 func (s *soak) repeat(over <-chan struct{}, work func(*amqp.Channel)) {
 	for {
 		select {
@@ -131,7 +132,7 @@ func (s *soak) repeat(over <-chan struct{}, work func(*amqp.Channel)) {
 		}
 		conn, err := amqp.DialConfig(s.uri, amqp.Config{Dial: s.dial})
 		if err != nil {
-			continue // it was cut while it was made
+			continue // it was cut while it was being opened
 		}
 		if ch, err := conn.Channel(); err == nil {
 			work(ch)
@@ -177,8 +178,8 @@ func (s *soak) cut(stop <-chan struct{}) {
 	}
 }
 
-// produce publishes until the connection ends. The body is the message's ledger and its position in
-// it.
+// produce publishes until the connection ends. The body is the number of the message's ledger and
+// the position in it.
 func (s *soak) produce(ch *amqp.Channel, stop <-chan struct{}, number int, l *ledger) {
 	if ch.Confirm(false) != nil {
 		return

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// This test is within the package, because a client cannot choose which of the two ways of matching
-// is used.
+// This test is inside the package, because a client cannot choose between the two ways of matching.
 
 // matchNaive matches by the definition of the wildcards.
 func matchNaive(pattern, key []string) bool {
@@ -24,7 +23,7 @@ func matchNaive(pattern, key []string) bool {
 	return (pattern[0] == "*" || pattern[0] == key[0]) && matchNaive(pattern[1:], key[1:])
 }
 
-// checkTopics fails t unless a key finds the right ones of the bindings, in each way of matching.
+// checkTopics fails t unless a key matches the right bindings in both ways of matching.
 func checkTopics(t *testing.T, patterns []string, key string) {
 	t.Helper()
 	var r topicRoutes
@@ -36,7 +35,7 @@ func checkTopics(t *testing.T, patterns []string, key string) {
 		r.add(binding{source: source, key: p}, d)
 	}
 	removed := make(map[string]bool)
-	for d, name := range names { // half of them go again
+	for d, name := range names { // half of them are removed again
 		if len(removed) == len(patterns)/2 {
 			break
 		}
@@ -103,8 +102,8 @@ func FuzzTopic(f *testing.F) {
 	})
 }
 
-// wildcards are many long bindings that share little, one that key(7) matches, and keys that the
-// others match nearly.
+// wildcards returns many long bindings that share little, one of which matches key(7). The other
+// bindings almost match the keys.
 func wildcards(n int) (r *topicRoutes, key func(i int) string) {
 	r = new(topicRoutes)
 	source := &exchange{kind: "topic"}

@@ -107,7 +107,7 @@ var guest = &frame.ConnectionStartOk{
 	Mechanism: "PLAIN", Response: "\x00guest\x00guest", Locale: "en_US",
 }
 
-// open opens a connection with a heartbeat (seconds) and its channel 1.
+// open opens a connection with a heartbeat in seconds, and its channel 1.
 func (w *wire) open(heartbeat uint16) { w.openTo("/", heartbeat) }
 
 func (w *wire) openTo(vhost string, heartbeat uint16) {
@@ -179,7 +179,7 @@ func TestLoginOfOldClient(t *testing.T) {
 	w.ended()
 }
 
-// violations are violations of the protocol. They close the connection with RabbitMQ's text.
+// violations violate the protocol. Each closes the connection with RabbitMQ's text.
 var violations = []struct {
 	name string
 	send []byte
@@ -276,7 +276,7 @@ func frames(add func(*frame.Buffer)) []byte {
 	return b.Bytes()
 }
 
-// raw is a frame with any bytes.
+// raw returns a frame of any kind.
 func raw(kind byte, channel byte, payload ...byte) []byte {
 	b := []byte{kind, 0, channel, 0, 0, 0, byte(len(payload))}
 	return append(append(b, payload...), 0xCE)

@@ -42,7 +42,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// askSocket returns the answer to a request by a unix socket.
+// askSocket returns the response to a request over a unix socket.
 func askSocket(socket, path string) string {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -62,7 +62,7 @@ func askSocket(socket, path string) string {
 	return answer.Status + " " + string(text)
 }
 
-// An admin address that is in use keeps the services from starting.
+// The services do not start if the admin address is in use.
 func TestAdminInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The table of docs/configuration.md has the keys of gomeko.broker and their flags.
+// The table in docs/configuration.md lists the keys of gomeko.broker and their flags.
 func TestBrokerDocumentation(t *testing.T) {
 	page, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {

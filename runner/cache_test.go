@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Programs are kept only in folders that nobody else can change, and only their folders are
+// Programs are kept only in folders that no other user can change, and only program folders are
 // removed.
 func TestProgramFolder(t *testing.T) {
 	const old = "0123456789abcdef" // the name of a program's folder
@@ -89,7 +89,7 @@ func TestProgramFolder(t *testing.T) {
 	}
 }
 
-// age makes a folder that was not used for a long time.
+// age creates a folder that was not used for a long time.
 func age(t *testing.T, path string) {
 	t.Helper()
 	if err := os.MkdirAll(path, 0o700); err != nil {

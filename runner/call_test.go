@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A call that nobody takes waits until its deadline. The command says so before.
+// A call that no process consumes waits until its deadline. The command says so earlier.
 func TestCallUnconsumed(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
@@ -18,7 +18,7 @@ func TestCallUnconsumed(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer hosttest.Close(t, conn.Close)
-		left := transport.Queue{Name: "rpc-gone"} // by a service that has stopped
+		left := transport.Queue{Name: "rpc-gone"} // of a service that has stopped
 		if err := conn.Declare(t.Context(), transport.Topology{Queues: []transport.Queue{left}}); err != nil {
 			t.Fatal(err)
 		}

@@ -120,7 +120,7 @@ func (r *Reports) Nightly(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// TestCronJobs lists a periodic job beside a timer, and pauses, resumes and runs it.
+// TestCronJobs lists a timer and a periodic job, and pauses, resumes and runs the job.
 func TestCronJobs(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	db := "sqlite:" + filepath.Join(t.TempDir(), "jobs.db")

@@ -11,7 +11,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestDeadForged shows a message whose texts look like lines of the command: none begins a line.
+// TestDeadForged shows a message with texts that look like lines of the command. None of them
+// begins a line.
 func TestDeadForged(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})

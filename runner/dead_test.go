@@ -23,7 +23,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Billing fails for numbers below 100 until it is mended.
+// Billing fails for numbers below 100 until it is fixed.
 type Billing struct {
 	_ service.Name `service:"billing"`
 
@@ -55,7 +55,7 @@ type deadStage struct {
 	conn *transport.Conn
 }
 
-// run runs gomeko with arguments that spaces separate, and checks the exit status.
+// run runs gomeko with arguments separated by spaces, and checks the exit status.
 func (s deadStage) run(status int, args string) (stdout, stderr string) {
 	s.t.Helper()
 	return s.runWith(os.Stdin, status, args)
@@ -95,7 +95,7 @@ func (s deadStage) publish(numbers ...int) {
 	}
 }
 
-// parked waits until so many messages are parked.
+// parked waits until the number of parked messages is want.
 func (s deadStage) parked(want int) {
 	s.t.Helper()
 	hosttest.Eventually(s.t, fmt.Sprintf("%d messages are parked", want), func() bool {
@@ -114,7 +114,7 @@ func receive(t *testing.T, from <-chan int, n int) []int {
 	return all
 }
 
-// TestDead goes from a failed message to its replay.
+// TestDead follows a failed message up to its replay.
 func TestDead(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		b := &Billing{mended: new(atomic.Bool), billed: make(chan int, 100)}
@@ -147,7 +147,7 @@ func TestDead(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// Edit one, and replay it.
+		// Edit one and replay it.
 		editor := filepath.Join(t.TempDir(), "editor")
 		if err := os.WriteFile(editor, []byte("#!/bin/sh\nexec sed -i 's/\"number\": 2/\"number\": 200/' \"$1\"\n"), 0o755); err != nil { //nolint:gosec // a program
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestDead(t *testing.T) {
 	})
 }
 
-// TestDeadRate replays at a rate, and is slower than that at most.
+// TestDeadRate replays with a rate limit, and checks that it is not exceeded.
 func TestDeadRate(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
@@ -216,7 +216,7 @@ func TestDeadRate(t *testing.T) {
 	}
 }
 
-// parkSome parks messages of a service that does not run.
+// parkSome parks messages of a service that is not running.
 func parkSome(t *testing.T, conn *transport.Conn, queue string, n int) {
 	t.Helper()
 	var queues deadletter.Queues
@@ -229,7 +229,7 @@ func parkSome(t *testing.T, conn *transport.Conn, queue string, n int) {
 	}
 }
 
-// TestDeadMistakes writes commands that mean nothing, and ones that find nothing.
+// TestDeadMistakes tries invalid commands, and commands that find nothing.
 func TestDeadMistakes(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})

@@ -53,7 +53,7 @@ func TestDescribeOwn(t *testing.T) {
 	}
 }
 
-// A service that runs is described by one of its processes.
+// A running service is described by one of its processes.
 func TestDescribeRunning(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("folder", 0o700); err != nil {

@@ -18,7 +18,7 @@ func TestParseDotenv(t *testing.T) {
 	}
 }
 
-// Variables of the environment count first. Those that the file has no more are unset.
+// Environment variables take precedence. Variables that the file no longer contains are unset.
 func TestDotenv(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GOMEKO_TEST_GIVEN", "given")

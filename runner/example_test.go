@@ -26,10 +26,10 @@ func (*Greeting) Hello(_ context.Context, name string) (string, error) {
 	return fmt.Sprintf("Hello, %s!", name), nil
 }
 
-// Module is what a program runs. Further modules stand beside it in Main.
+// Module is what the program runs. Pass further modules to Main beside it.
 var Module = fx.Module("greeting", service.Provide(new(Greeting)))
 
-// This is a whole main function. It ends the process itself.
+// This is a complete main function. Main exits the process itself.
 func ExampleMain() {
 	runner.Main(Module)
 }
@@ -51,7 +51,7 @@ func (r *Reminder) Remind(context.Context) error {
 	return nil
 }
 
-// A program with a main function of its own runs its services until its context ends.
+// A program with its own main function runs its services until its context ends.
 func ExampleRun() {
 	ctx, stop := context.WithCancel(context.Background())
 	cfg := runner.Config{Logger: slog.New(slog.DiscardHandler)}

@@ -35,7 +35,7 @@ func (k *Kiln) Burn(context.Context) error {
 	return nil
 }
 
-// TestFleetCommands runs the commands against one instance, and one that refuses most.
+// TestFleetCommands runs the commands against two instances, one of which refuses most of them.
 func TestFleetCommands(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	config := hosttest.Config{Broker: transport.Config{URI: uri}}
@@ -100,7 +100,7 @@ func TestFleetCommands(t *testing.T) {
 	check("health --wait 50ms", 1, "", "no instance says that it is well")
 }
 
-// TestHealthCommand has a process say that it is not well.
+// TestHealthCommand runs a process that reports that it is unhealthy.
 func TestHealthCommand(t *testing.T) {
 	states := []healthState{{Instance: "a", Health: fleet.Health{Ready: true}}}
 	if err := unwell(states); err != nil {
@@ -133,7 +133,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestHostileAnswer answers with what is not a document of the verb.
+// TestHostileAnswer answers with something that is not a document of the verb.
 func TestHostileAnswer(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	ch := brokertest.Channel(t, uri)

@@ -29,7 +29,7 @@ type Behind struct {
 
 func (*Behind) Site(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) }
 
-// The command gomeko front forwards all paths as they are.
+// The command gomeko front forwards all paths unchanged.
 func TestFrontCommand(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Behind), service.Configure(fleet.HTTP()))
@@ -59,7 +59,7 @@ func TestFrontCommand(t *testing.T) {
 	}
 }
 
-// Wrong command lines of gomeko front say what to write.
+// For a wrong command line, gomeko front says what to write.
 func TestFrontUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"front", "to which backend?"},

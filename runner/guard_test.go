@@ -45,7 +45,7 @@ func loaded(t *testing.T, text string) *settings {
 	return s
 }
 
-// newKeys returns a panel's key, another one, and a file with the public keys of both.
+// newKeys returns two keys of panels, and a file with the public keys of both.
 func newKeys(t *testing.T) (key, second *grant.Key, file string) {
 	t.Helper()
 	key, err := grant.NewKey()
@@ -70,7 +70,7 @@ func sign(t *testing.T, key *grant.Key, g grant.Grant) string {
 	return text
 }
 
-// TestGrantKey has the keys of control panels in the configuration and in a file.
+// TestGrantKey configures keys of control panels directly and in a file.
 func TestGrantKey(t *testing.T) {
 	t.Parallel()
 	key, second, file := newKeys(t)
@@ -98,7 +98,7 @@ func TestGrantKey(t *testing.T) {
 	}
 }
 
-// TestGrantKeyMistakes has keys that cannot be read.
+// TestGrantKeyMistakes configures keys that cannot be read.
 func TestGrantKeyMistakes(t *testing.T) {
 	t.Parallel()
 	key, _, file := newKeys(t)
@@ -125,7 +125,7 @@ func TestGrantKeyMistakes(t *testing.T) {
 	}
 }
 
-// TestGrantIsHidden parks a job that is refused, and looks at it.
+// TestGrantIsHidden parks a refused job and looks at it.
 func TestGrantIsHidden(t *testing.T) {
 	t.Parallel()
 	key, _, file := newKeys(t)

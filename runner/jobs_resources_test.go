@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestJobsResources shows who has a resource and who waits for it, and enqueues a job of a unique
-// key twice.
+// TestJobsResources shows which job holds a resource and which ones wait for it, and enqueues a job
+// with a unique key twice.
 func TestJobsResources(t *testing.T) {
 	eachStore(t, func(t *testing.T, uri string) {
 		t.Setenv(storeVariable, uri)
@@ -50,7 +50,7 @@ func TestJobsResources(t *testing.T) {
 	})
 }
 
-// TestJobsUnknown warns of jobs that no worker has had.
+// TestJobsUnknown enqueues jobs that no worker knows, which gives a warning.
 func TestJobsUnknown(t *testing.T) {
 	eachStore(t, func(t *testing.T, uri string) {
 		t.Setenv(storeVariable, uri)

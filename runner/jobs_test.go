@@ -37,7 +37,7 @@ func workOff(t *testing.T, s *store.Store, end store.End) store.Job {
 	return claimed[0]
 }
 
-// TestJobs goes through the life of jobs with the commands. The test is their worker.
+// TestJobs takes jobs through their life with the commands. The test is their worker.
 func TestJobs(t *testing.T) {
 	eachStore(t, func(t *testing.T, uri string) {
 		t.Setenv(storeVariable, uri)
@@ -129,14 +129,14 @@ func TestJobs(t *testing.T) {
 		}
 		s.matches("jobs prune", `^deleted 0\n$`)
 
-		// The broker is away: the store has the job.
+		// The broker is unavailable: the job goes into the store.
 		away := deadStage{t, "amqp://" + hosttest.FreeAddress(t), nil}
 		away.matches("jobs enqueue images.resize --id away", `^away\n$`)
 		away.matches("jobs ls images.resize --state queued", `away`)
 	})
 }
 
-// TestJobsWithoutStore enqueues without a store, and asks for what needs one.
+// TestJobsWithoutStore enqueues without a store, and tries commands that need one.
 func TestJobsWithoutStore(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv(storeVariable, "")
@@ -153,10 +153,10 @@ func TestJobsWithoutStore(t *testing.T) {
 		t.Errorf("got %q", diagnostics)
 	}
 	s.matches("jobs migrate --store sqlite:"+storeFile, "migrated")
-	s.matches("jobs ls", `^$`) // the default file is there now
+	s.matches("jobs ls", `^$`) // by now, the default file exists
 }
 
-// TestJobsPayload runs the code that payload prints, and reads what it has published.
+// TestJobsPayload runs the code printed by payload, and reads what it publishes.
 func TestJobsPayload(t *testing.T) {
 	run := func(argv []string, code string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)

@@ -37,7 +37,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// planted begins all secrets in this test.
+// planted is the prefix of all secrets in this test.
 const planted = "planted-"
 
 // Vault has secrets in sensitive arguments, in their defaults, and in the errors that it returns.
@@ -95,7 +95,7 @@ func (*Vault) Docs() service.Docs {
 }
 
 // TestLeaks plants secrets in arguments, defaults, errors and the configuration, and looks for them
-// in everything that is shown of a process. The log may have the texts of a method's own errors.
+// in everything that a process shows. Only the log may contain the texts of a method's own errors.
 func TestLeaks(t *testing.T) {
 	b := broker.New(broker.Config{Users: map[string]string{"vault": planted + "broker"}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	address, err := b.Listen("127.0.0.1:0")
@@ -161,7 +161,7 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-// fail makes calls that fail with secrets. One of them still runs.
+// fail makes calls that fail with secrets. One of them is still running afterwards.
 func (v *Vault) fail(t *testing.T, uri string, conn *transport.Conn, url string) {
 	t.Helper()
 	caller := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}).Client("vault")
@@ -209,7 +209,7 @@ func asked(t *testing.T, conn *transport.Conn, verb string) string {
 	return string(text)
 }
 
-// A recorder keeps what OpenTelemetry is told.
+// A recorder keeps what OpenTelemetry exports.
 type recorder struct {
 	spans  *tracetest.SpanRecorder
 	reader *metric.ManualReader

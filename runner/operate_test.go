@@ -59,7 +59,7 @@ func (o once) Start(context.Context) error {
 
 func (once) Stop(context.Context) error { return nil }
 
-// Every line that is logged with the context of a call says of which call of which process it is.
+// Every line logged with the context of a call identifies the call and its process.
 func TestCallsAreLogged(t *testing.T) {
 	out := &output{on: map[string]func(){`"msg":"ready"`: terminate}}
 	status, _ := execute(t, out, []fx.Option{service.Provide(new(Bell))}, "--config", configFile(t,
@@ -187,8 +187,8 @@ func TestLogFlags(t *testing.T) {
 	}
 }
 
-// terminateWhenReady sends SIGTERM when the next program of the test is ready, which systemd hears
-// also if the log does not say so.
+// terminateWhenReady sends SIGTERM when the test's next program is ready. It learns that as systemd
+// does, because the log may not say so.
 func terminateWhenReady(t *testing.T) {
 	t.Helper()
 	address := filepath.Join(t.TempDir(), "notify")
@@ -203,7 +203,7 @@ func terminateWhenReady(t *testing.T) {
 		if n, err := systemd.Read(text); err == nil && strings.HasPrefix(string(text[:n]), "READY=1") {
 			terminate()
 		}
-		_, _ = systemd.Read(text) // that it stops
+		_, _ = systemd.Read(text) // STOPPING
 	})
 	t.Cleanup(func() {
 		systemd.Close()
@@ -254,7 +254,7 @@ func TestJSONLog(t *testing.T) {
 	}
 }
 
-// systemd hears when the services answer, and when they stop.
+// The process tells systemd when the services answer, and when they stop.
 func TestNotify(t *testing.T) {
 	names := map[string]string{"file": filepath.Join(t.TempDir(), "notify")}
 	if runtime.GOOS == "linux" {
@@ -292,8 +292,8 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// systemd hears at half the interval of WatchdogSec that the process is alive, if it means this
-// one.
+// The process tells systemd at half the interval of WatchdogSec that it is alive, if the interval
+// is meant for this process.
 func TestWatchdog(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "notify")
 	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: address})

@@ -66,7 +66,7 @@ func (d *Depot) Pack(ctx context.Context) error {
 	return d.Dispatch(ctx, "moved", "box")
 }
 
-// Moved fails twice: the event is handled again, and then parked.
+// Moved fails twice: the event is retried once, and then parked.
 func (d *Depot) Moved(context.Context, string) error {
 	d.done <- "moved"
 	return errors.New("no room")
@@ -91,8 +91,8 @@ func startDepot(t *testing.T, uri string, stored bool) (*Depot, *hosttest.Host) 
 	return d, hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, values...)
 }
 
-// TestPermissionsSuffice runs services at RabbitMQ whose user has the permissions that are printed,
-// with calls, streams, events that are retried and parked, and jobs.
+// TestPermissionsSuffice runs services on RabbitMQ as a user with only the printed permissions. It
+// makes calls, streams, events that are retried and parked, and jobs.
 func TestPermissionsSuffice(t *testing.T) {
 	for name, stored := range map[string]bool{"with a store": true, "without a store": false} {
 		t.Run(name, func(t *testing.T) {
@@ -123,8 +123,8 @@ func TestPermissionsSuffice(t *testing.T) {
 	}
 }
 
-// TestPermissionsAreNeeded takes each name out of each permission: RabbitMQ refuses something that
-// the services ask for.
+// TestPermissionsAreNeeded removes each name from each permission. Each time, RabbitMQ refuses
+// something that the services ask for.
 func TestPermissionsAreNeeded(t *testing.T) {
 	_, planned := startDepot(t, brokertest.Embedded(t), true)
 	plans := connection.Plans(planned.Host())

@@ -24,12 +24,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// These tests are in the package, so that Main's exit is a status. Package cmd/gomeko tests
-// programs.
+// These tests are in the package, so that they see Main's exit as a status. Package cmd/gomeko
+// tests whole programs.
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Clock is a service that is in order.
+// Clock is a service without mistakes.
 type Clock struct {
 	_ service.Name `service:"clock"`
 
@@ -244,7 +244,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// A string in the quotes of JSON is positional, also one that looks like a keyword.
+// A string in JSON quotes is positional, even if it looks like a keyword argument.
 func TestQuotedArgument(t *testing.T) {
 	t.Parallel()
 	args := arguments([]string{`"url=http://x"`, `url=http://y?a=b`, `"=`})

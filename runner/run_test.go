@@ -23,7 +23,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Sloth is a service with calls that take as long as the test wants.
+// Sloth is a service whose calls take as long as the test wants.
 type Sloth struct {
 	_ service.Name `service:"sloth"`
 
@@ -82,7 +82,7 @@ func file(t *testing.T, text string) string {
 
 func logger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-// A call that runs when ctx ends is finished and answered.
+// A call that is running when ctx ends is finished and answered.
 func TestRunDrains(t *testing.T) {
 	t.Parallel()
 	sloth := newSloth()
@@ -137,7 +137,7 @@ func TestRunKills(t *testing.T) {
 	hosttest.Receive(t, "the caller", answered)
 }
 
-// Run returns why it does not start.
+// Run returns the reason why it does not start.
 func TestRunFails(t *testing.T) {
 	t.Parallel()
 	greeting := service.Provide(new(Greeting))
@@ -225,7 +225,7 @@ func TestRunMiddleware(t *testing.T) {
 	}
 }
 
-// Two Runs in one process share neither a broker, nor a configuration, nor a logger.
+// Two Runs in one process share no broker, configuration or logger.
 func TestRunTwice(t *testing.T) {
 	t.Parallel()
 	standard := slog.Default()
@@ -248,7 +248,7 @@ func TestRunTwice(t *testing.T) {
 	}
 }
 
-// A key that does nothing is a warning in the log.
+// A key that has no effect is logged as a warning.
 func TestRunWarns(t *testing.T) {
 	t.Parallel()
 	h := run(t, "gomkeo: {grace: 1s}", "sloth", service.Provide(newSloth()))
@@ -257,7 +257,7 @@ func TestRunWarns(t *testing.T) {
 	}
 }
 
-// A program may leave a service of a module out.
+// A program may omit a service of a module.
 func TestWithout(t *testing.T) {
 	t.Parallel()
 	module := fx.Options(service.Provide(new(Greeting)), service.Provide(newSloth()),

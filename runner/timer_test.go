@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Heart is a service of a timer only.
+// Heart is a service that only has a timer.
 type Heart struct {
 	_ service.Name `service:"heart"`
 

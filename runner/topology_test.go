@@ -16,9 +16,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestTopology lists the queues of services that do not run, and deletes those that are empty. A
-// message that waits for a missing queue keeps its delay queue, although a client counts none in
-// it.
+// TestTopology lists the queues of services that are not running, and deletes the empty ones. A
+// message that waits for a missing queue keeps its delay queue, although a client sees no message
+// in it.
 func TestTopology(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		b := &Billing{mended: new(atomic.Bool), billed: make(chan int, 1)}

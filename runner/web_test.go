@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Door is a service of a route only.
+// Door is a service that only has a route.
 type Door struct {
 	_ service.Name `service:"door"`
 
@@ -41,7 +41,7 @@ func configured(t *testing.T, text string) string {
 	return "--config=" + path
 }
 
-// Routes are served where the configuration says, which is printed; no broker is needed for that.
+// Routes are served on the configured address, which is printed. This needs no broker.
 func TestWeb(t *testing.T) {
 	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // no broker listens there
 	out := new(output)
@@ -62,7 +62,7 @@ func TestWeb(t *testing.T) {
 	}
 }
 
-// knock asks the routes at the URL that was printed.
+// knock requests the routes at the printed URL.
 func knock(printed func() string) string {
 	url := regexp.MustCompile(`Listening on (http://127\.0\.0\.1:\d+)\n`).FindStringSubmatch(printed())
 	if url == nil {
@@ -145,7 +145,7 @@ func TestReadyWithoutRoutes(t *testing.T) {
 	}
 }
 
-// The flag --http has precedence over the configuration file.
+// The flag --http takes precedence over the configuration file.
 func TestHTTPFlag(t *testing.T) {
 	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // no broker listens there
 	for _, args := range [][]string{{"--http", "127.0.0.1:0"}, {"run", "--http", "127.0.0.1:0"}} {

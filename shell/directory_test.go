@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A fleet that does not answer delays Tab by 300 ms, once. The next Tab has answers that came
-// later.
+// A fleet that does not answer delays Tab by 300 ms, but only once. The next Tab has the answers
+// that arrived later.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestLook(t *testing.T) {
 		if took := time.Since(began); took != completionTime || len(d.called) != 0 {
 			t.Errorf("got %v after %s, want nothing after %s", d.called, took, completionTime)
 		}
-		d.look("", completionTime, slow) // it waits for the same question
+		d.look("", completionTime, slow) // waits for the same question
 		time.Sleep(time.Second)
 		d.look("", completionTime, slow)
 		if took := time.Since(began); took != 2*completionTime+time.Second || asked != 2 || d.called["orders"] == nil {
@@ -54,7 +54,7 @@ func TestLook(t *testing.T) {
 	})
 }
 
-// Names that a terminal would obey, or that cannot be typed, are not completed.
+// Names that a terminal would interpret, or that cannot be typed, are not completed.
 func TestCompleteHostile(t *testing.T) {
 	t.Parallel()
 	s := new(Shell)

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Ledger is a service to look at.
+// Ledger is a service for the shell to examine.
 type Ledger struct {
 	_ service.Name `service:"ledger"`
 
@@ -49,7 +49,7 @@ func (*Ledger) Which(ctx context.Context) (string, error) {
 	return service.FromContext(ctx).Instance, nil
 }
 
-// books starts two instances of a service, and returns a shell of their fleet.
+// books starts two instances of a service, and returns a shell connected to their fleet.
 func books(t *testing.T, uri string) *shell.Shell {
 	t.Helper()
 	broker := transport.Config{URI: uri}
@@ -59,7 +59,7 @@ func books(t *testing.T, uri string) *shell.Shell {
 	return &shell.Shell{Caller: hosttest.Caller(t, broker, rpc.Config{}), Conn: hosttest.Dial(t, broker)}
 }
 
-// figures are replaced in what the tests compare.
+// figures matches the numbers that are replaced before comparing.
 var figures = regexp.MustCompile(`\d[\d.]*( [mµ]?s\b)?`)
 
 // TestFleet tries n.services, help, at, bench, time and watch on both brokers.
@@ -121,7 +121,7 @@ func TestFleet(t *testing.T) {
 	})
 }
 
-// watching watches events until the first has come, which is dispatched again and again until then.
+// watching watches events until the first arrives. It dispatches the event repeatedly until then.
 func watching(t *testing.T, s *shell.Shell) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/shell"
 )
 
-// write writes files, by their paths in a new folder, and returns the folder.
+// write writes files to a new folder, by their paths in it, and returns the folder.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

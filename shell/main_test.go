@@ -30,7 +30,7 @@ type Desk struct {
 		Wait  rpc.Method `rpc:"wait()"`
 	}
 
-	Waiting chan struct{} // gets a value for each wait that has begun
+	Waiting chan struct{} // receives a value when a wait begins
 }
 
 func (*Desk) Echo(_ context.Context, value json.RawMessage) (json.RawMessage, error) {
@@ -41,7 +41,7 @@ func (*Desk) Names(_ context.Context, options map[string]any) (int, error) { ret
 
 func (*Desk) Fail(context.Context) error { return rpc.NewError("builtins.ValueError", "bad value") }
 
-// Wait returns at the end of the caller's limit, or of the test.
+// Wait returns at the caller's deadline, or when the test ends.
 func (d *Desk) Wait(ctx context.Context) error {
 	d.Waiting <- struct{}{}
 	<-ctx.Done()

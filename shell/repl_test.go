@@ -12,9 +12,9 @@ import (
 	"github.com/peterh/liner"
 )
 
-// The loop is tested from within the package: outside of it a terminal is needed.
+// The loop is tested from inside the package, because Interact needs a terminal.
 
-// typed is a person who types lines; "^C" presses that.
+// typed is a person who types lines; "^C" stands for Ctrl-C.
 type typed struct {
 	lines   []string
 	prompts strings.Builder
@@ -71,7 +71,7 @@ func TestLoop(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends what runs and not the shell.
+// Ctrl-C ends what is running, but not the shell.
 func TestLoopInterrupted(t *testing.T) {
 	t.Parallel()
 	var out, errs strings.Builder

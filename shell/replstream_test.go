@@ -39,7 +39,7 @@ func (k *ticker) Tick(_ context.Context, n int, fail bool) (iter.Seq2[any, error
 	}, nil
 }
 
-// An expression whose value is a stream prints each item when it comes.
+// An expression whose value is a stream prints each item when it arrives.
 func TestLoopPrintsStream(t *testing.T) {
 	t.Parallel()
 	k := &ticker{next: make(chan struct{})}

@@ -58,7 +58,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// Values come back as they were sent, and as Python shows them.
+// Values come back as they were sent, and are shown as in Python.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	caller := host(t, &Desk{})

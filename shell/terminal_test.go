@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// Only what goes to a terminal is escaped: /dev/null is a device of its kind.
+// Output is escaped only if it goes to a terminal. /dev/null is a device like one.
 func TestGuarded(t *testing.T) {
 	t.Parallel()
 	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
