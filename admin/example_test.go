@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A module that adds a path. Package runner opens the address that gomeko.admin names.
+// The module adds a path. Package runner opens the address that gomeko.admin configures.
 func ExampleHandler() {
 	version := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "1.4.2") })
 	module := service.Configure(admin.Handler{Pattern: "GET /version", Handler: version})

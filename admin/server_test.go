@@ -26,13 +26,13 @@ type Depot struct {
 
 var serve = service.Configure[service.Extension](admin.Serve)
 
-// open makes a container that is not started, and opens its admin address.
+// open creates a container, without starting it, and opens its admin address.
 func open(t *testing.T, address string, opts ...any) (*hosttest.Host, *admin.Server, error) {
 	t.Helper()
 	return openWith(t, service.Config{}, address, opts...)
 }
 
-// openWith is open with the configuration of the container.
+// openWith is like open, with a configuration for the container.
 func openWith(t *testing.T, cfg service.Config, address string, opts ...any) (*hosttest.Host, *admin.Server, error) {
 	t.Helper()
 	h, err := hosttest.New(t, hosttest.Config{Service: cfg}, append([]any{new(Depot), serve}, opts...)...)
@@ -76,7 +76,7 @@ func get(t *testing.T, s *admin.Server, path string, header ...string) (status i
 	return response.StatusCode, string(body)
 }
 
-// The address answers before the container starts, while it runs, and when it has stopped.
+// The address answers before the container starts, while it runs, and after it has stopped.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "up 1\n") })
@@ -108,7 +108,7 @@ func TestServer(t *testing.T) {
 	expect("/ready", 503, "stopping\n")
 }
 
-// A dependency's error is shown without what looks like a secret. The calls that run are listed.
+// A dependency's error is shown with secrets masked. Running calls are listed.
 func TestHealthAndDump(t *testing.T) {
 	t.Parallel()
 	shelf := new(hosttest.Dependency)
@@ -142,7 +142,7 @@ func TestHealthAndDump(t *testing.T) {
 	}
 }
 
-// Yard has a method that runs until it is told to end.
+// Yard has a method that runs until the test ends it.
 type Yard struct {
 	_ service.Name `service:"yard"`
 
@@ -161,7 +161,7 @@ func (y *Yard) Sweep(context.Context) error {
 	return nil
 }
 
-// The profiles are those of go tool pprof, and the server of net/http's own is not extended.
+// The profiles work with go tool pprof, and http.DefaultServeMux is not modified.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	_, s, err := open(t, "127.0.0.1:0")
@@ -192,7 +192,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// A page of another site cannot ask, also if its site's name resolves to loopback.
+// A page of another site gets no answers, even if its host name resolves to loopback.
 func TestForeignPages(t *testing.T) {
 	t.Parallel()
 	_, s, err := open(t, "127.0.0.1:0")
@@ -213,7 +213,7 @@ func TestForeignPages(t *testing.T) {
 	}
 }
 
-// An address that others reach is a warning.
+// A warning is logged for an address that other machines can reach.
 func TestReachable(t *testing.T) {
 	t.Parallel()
 	h, s, err := open(t, "0.0.0.0:0")
@@ -228,7 +228,7 @@ func TestReachable(t *testing.T) {
 	}
 }
 
-// A socket has mode 0600, is replaced if a process left it behind, and is removed at the end.
+// A socket has mode 0600, replaces one left behind by another process, and is removed at the end.
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "admin.sock")
@@ -257,7 +257,7 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-// A file in the place of the socket stays, and a socket that another process has put there too.
+// A file at the path of the socket is kept, and so is a socket that another process has put there.
 func TestSocketOfOthers(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "admin.sock")

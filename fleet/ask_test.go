@@ -32,7 +32,7 @@ func (s *Sweeper) Sweep(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// TestAsk gives commands to two processes. When one has gone, the other one knows its commands.
+// TestAsk sends commands to two processes. After one has stopped, the other one still knows them.
 func TestAsk(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		config := hosttest.Config{Broker: transport.Config{URI: uri}}
@@ -82,12 +82,12 @@ func TestAsk(t *testing.T) {
 			t.Errorf("without a process: got %v, want %v", err, ErrNoAnswer)
 		}
 		holder = hosttest.Start(t, config, services...).Host().Instance()
-		ask(Show, true) // what it was told meanwhile
+		ask(Show, true) // the commands that it received meanwhile
 	})
 }
 
-// TestOddMessages sends what is neither a token nor a command: it is dropped, and the timer goes
-// on.
+// TestOddMessages sends messages that are neither tokens nor commands. They are dropped, and the
+// timer continues.
 func TestOddMessages(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		config := hosttest.Config{Broker: transport.Config{URI: uri}}
@@ -120,7 +120,7 @@ func TestOddMessages(t *testing.T) {
 	})
 }
 
-// TestAskAgain asks on a connection that is lost then: the queues of the answers are not declared
+// TestAskAgain asks on a connection that is then lost. The queues for the answers are not declared
 // again.
 func TestAskAgain(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

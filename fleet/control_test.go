@@ -82,8 +82,8 @@ func only[T any](t *testing.T, answers fleet.Answers) (v T) {
 	return v
 }
 
-// TestSurvey asks processes of two services, before and after one of them stops, and beside a
-// consumer that is none of ours.
+// TestSurvey asks processes of two services, before and after one of them stops, and with another
+// consumer that is not a gomeko process.
 func TestSurvey(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		conn := hosttest.Dial(t, transport.Config{URI: uri})
@@ -163,7 +163,7 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// TestDump shows a call that runs, and who has asked.
+// TestDump shows a running call, and logs who asked.
 func TestDump(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		orders := newOrders()
@@ -186,7 +186,7 @@ func TestDump(t *testing.T) {
 	})
 }
 
-// TestLevel changes the level of a process's log, which falls back by itself.
+// TestLevel changes the level of a process's log, which returns to its old value automatically.
 func TestLevel(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		level := new(slog.LevelVar)
@@ -212,7 +212,7 @@ func TestLevel(t *testing.T) {
 	})
 }
 
-// TestAccess asks processes that do not answer everything.
+// TestAccess asks processes that refuse some verbs.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
@@ -230,7 +230,7 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestForgedAnswers sends a survey what no process would.
+// TestForgedAnswers sends answers to a survey that no process would send.
 func TestForgedAnswers(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

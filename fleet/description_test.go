@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestDescribe asks for the descriptions of a service that runs in three processes of two versions:
-// one process of each answers.
+// TestDescribe asks for the descriptions of a service that runs in three processes of two versions.
+// One process of each version answers.
 func TestDescribe(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		conn := hosttest.Dial(t, transport.Config{URI: uri})
@@ -47,7 +47,7 @@ func TestDescribe(t *testing.T) {
 	})
 }
 
-// A service whose processes do not answer is not described, and the error says why.
+// If the processes of a service do not answer, the error says why it cannot be described.
 func TestDescribeSilent(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

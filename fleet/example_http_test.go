@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Shop has an application of net/http behind a queue.
+// Shop puts an application written with net/http behind a queue.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
@@ -46,7 +46,7 @@ type Gate struct {
 // The shop and the gate would be programs on two machines. Only the gate listens on a port.
 func ExampleHTTP() {
 	ctx := context.Background()
-	b := broker.New(broker.Config{}) // a fleet has RabbitMQ
+	b := broker.New(broker.Config{}) // in production, use RabbitMQ
 	defer b.Close(ctx)
 	configured := service.Defaults(to(b), fleet.HTTP())
 	address := make(chan string, 1)

@@ -30,10 +30,10 @@ func (r *Reports) Report(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A program that hosts its services itself configures the fleet; runner.Main does it too.
+// A program that hosts its services itself configures the fleet; runner.Main does so, too.
 func ExampleTimers() {
 	ctx := context.Background()
-	b := broker.New(broker.Config{}) // a fleet has RabbitMQ
+	b := broker.New(broker.Config{}) // in production, use RabbitMQ
 	defer b.Close(ctx)
 	reports := &Reports{reported: make(chan timer.Tick, 10)}
 	c, err := service.New(service.Config{}, reports,
@@ -63,7 +63,7 @@ func to(b *broker.Broker) transport.Config {
 	}
 }
 
-// Stock keeps a stock.
+// Stock manages a stock.
 type Stock struct {
 	_ service.Name `service:"stock"`
 
@@ -74,11 +74,12 @@ type Stock struct {
 
 func (*Stock) Count(_ context.Context, item string) (int, error) { return len(item), nil }
 
-// A program that hosts its services itself lets the fleet see it; runner.Main does it too. With
-// AccessFull it also answers what may reveal data of calls, or changes something: dump and level.
+// A program that hosts its services itself makes them visible in the fleet; runner.Main does so,
+// too. With AccessFull it also answers dump and level, which may reveal data of calls or change
+// something.
 func ExampleControl() {
 	ctx := context.Background()
-	b := broker.New(broker.Config{}) // a fleet has RabbitMQ
+	b := broker.New(broker.Config{}) // in production, use RabbitMQ
 	defer b.Close(ctx)
 	bus := to(b)
 	c, err := service.New(service.Config{}, new(Stock),
@@ -94,7 +95,7 @@ func ExampleControl() {
 	}
 	defer c.Stop(ctx)
 
-	conn, err := transport.Dial(ctx, bus) // of somebody else
+	conn, err := transport.Dial(ctx, bus) // from another program
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -111,14 +112,14 @@ func ExampleControl() {
 	// Output: stock 1.4.0
 }
 
-// Survey asks all processes of a service whether they are well. Complete is false if a process that
-// the broker knows has not answered in time.
+// Survey asks all processes of a service whether they are healthy. Complete is false if a process
+// that the broker knows has not answered in time.
 func ExampleSurvey() {
 	ctx := context.Background()
 	b := broker.New(broker.Config{})
 	defer b.Close(ctx)
 	bus := to(b)
-	for range 2 { // each in a process of its own, usually
+	for range 2 { // usually, each runs in its own process
 		c, err := service.New(service.Config{}, new(Stock),
 			service.Configure(bus), service.Configure(fleet.Control(fleet.ControlConfig{})))
 		if err != nil {

@@ -21,14 +21,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// memberURI and memberService are the variables of a child process that is a member of a fleet.
+// memberURI and memberService are the environment variables of a child process that is a member of
+// a fleet.
 const (
 	memberURI     = "GOMEKO_TEST_MEMBER_URI"
 	memberService = "GOMEKO_TEST_MEMBER_SERVICE"
 )
 
-// TestSoakFleet has a fleet of processes of two services, 100 with GOMEKO_SOAK. All of them answer
-// within half a second; one that was killed is missing from the next answer.
+// TestSoakFleet runs a fleet of processes of two services, 100 with GOMEKO_SOAK. All of them answer
+// within half a second. One that was killed is missing from the next answers.
 func TestSoakFleet(t *testing.T) {
 	if uri := os.Getenv(memberURI); uri != "" {
 		var hosted any = new(Bills)
@@ -98,7 +99,7 @@ func (l *link) Close() error {
 	return l.Conn.Close()
 }
 
-// TestHalfOpen asks when the link of a process is dead and the broker does not know it.
+// TestHalfOpen asks while a process's link is dead but the broker does not know it.
 func TestHalfOpen(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		run(t, uri, fleet.ControlConfig{}, new(Bills))
@@ -126,8 +127,8 @@ func TestHalfOpen(t *testing.T) {
 	})
 }
 
-// TestManyAnswers has 500 processes answer at once, with 4 kB each. The last one has the consumer
-// that the survey waits for.
+// TestManyAnswers lets 500 processes answer at once, with 4 kB each. The last one has the consumer
+// for which the survey waits.
 func TestManyAnswers(t *testing.T) {
 	const processes, connections = 500, 5
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -192,8 +193,8 @@ func TestManyAnswers(t *testing.T) {
 	})
 }
 
-// TestDeadAsker asks and goes away before the answer: nothing is left at the broker, and the
-// process answers the next one.
+// TestDeadAsker asks and disconnects before the answer. Nothing is left at the broker, and the
+// process answers the next question.
 func TestDeadAsker(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		h := run(t, uri, fleet.ControlConfig{}, new(Bills))
@@ -214,7 +215,7 @@ func TestDeadAsker(t *testing.T) {
 	})
 }
 
-// TestPermissions gives users of RabbitMQ the permissions that docs/wire/control.md names.
+// TestPermissions gives users of RabbitMQ exactly the permissions that docs/wire/control.md lists.
 func TestPermissions(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	run(t, uri, fleet.ControlConfig{Access: fleet.AccessFull}, new(Bills))

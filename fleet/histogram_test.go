@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// TestHistogram compares quantiles with those of the durations themselves.
+// TestHistogram compares quantiles with those of the exact durations.
 func TestHistogram(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -56,7 +56,8 @@ func TestMeter(t *testing.T) {
 	}
 }
 
-// BenchmarkTally measures what the statistics cost a call, and checks that they allocate nothing.
+// BenchmarkTally measures the overhead of statistics per call, and checks that they do not
+// allocate.
 func BenchmarkTally(b *testing.B) {
 	tally := newTally()
 	row := new(service.Row)

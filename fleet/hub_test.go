@@ -62,7 +62,7 @@ func TestUnicast(t *testing.T) {
 			if got := n.hub.Subscriptions(s.id); !slices.Equal(got, []string{"news"}) {
 				t.Errorf("got %q", got)
 			}
-			// A socket that is closed, one of a process that is gone, and one that never was.
+			// A closed socket, one of a process that is gone, and one that never existed.
 			closed := s.id[:len(s.id)-1] + "?"
 			for _, id := range []string{closed, strings.Repeat("0", 8) + s.id[8:], "nobody"} {
 				if ok, err := n.hub.Unicast(t.Context(), id, "told", i); ok || err != nil {
@@ -79,8 +79,8 @@ func TestUnicast(t *testing.T) {
 	})
 }
 
-// TestHubLoss cuts the connection of a process: its own clients hear what it sends itself
-// meanwhile, and get a reset when it is back.
+// TestHubLoss cuts the connection of a process. Its own clients still receive what it sends
+// meanwhile, and get a reset when it is connected again.
 func TestHubLoss(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -104,15 +104,15 @@ func TestHubLoss(t *testing.T) {
 		if got := a.poll(t, "news", first.Next, "0"); got.told() != "reset" {
 			t.Errorf("got %s, want a reset", got.told())
 		}
-		// The other process has listened all the time.
+		// The other process was listening all the time.
 		if got := b.poll(t, "news", there.Next, "0"); got.told() != "1 2" {
 			t.Errorf("got %s, want all", got.told())
 		}
 	})
 }
 
-// TestHubExchangeDeleted deletes the exchange under running processes: it is declared and bound
-// again, and clients get a reset, since what was sent meanwhile is lost.
+// TestHubExchangeDeleted deletes the exchange while processes run. It is declared and bound again,
+// and clients get a reset, because events sent meanwhile are lost.
 func TestHubExchangeDeleted(t *testing.T) {
 	t.Parallel()
 	for name, sent := range map[string]bool{"noticed by a publisher": true, "noticed by listeners": false} {
@@ -154,8 +154,8 @@ func TestHubExchangeDeleted(t *testing.T) {
 	}
 }
 
-// TestHubPublisherRestarts kills a process that sends events, and starts another one in its place:
-// clients hear all events in order, each once and without a reset.
+// TestHubPublisherRestarts kills a process that sends events and starts another one in its place.
+// Clients receive all events in order, each once and without a reset.
 func TestHubPublisherRestarts(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -180,7 +180,7 @@ func TestHubPublisherRestarts(t *testing.T) {
 	})
 }
 
-// TestHubPoll has a client poll two processes in turn: it hears everything once.
+// TestHubPoll polls two processes in turn. The client receives every event once.
 func TestHubPoll(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -203,7 +203,7 @@ func TestHubPoll(t *testing.T) {
 	})
 }
 
-// TestHubLateProcess has a client return to a process that did not listen all the time.
+// TestHubLateProcess returns a client to a process that did not listen all the time.
 func TestHubLateProcess(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -222,7 +222,7 @@ func TestHubLateProcess(t *testing.T) {
 				t.Errorf("got %s, want a reset", got.told())
 			}
 		}
-		// A process learns that another one listens: from then on its clients may go there.
+		// A process learns that another one listens. From then on, its clients may go there.
 		hosttest.Eventually(t, "the mark of the other process", func() bool {
 			third := a.poll(t, "news", second.Next, "0")
 			return third.Next != second.Next && b.poll(t, "news", third.Next, "0").told() == ""
@@ -246,8 +246,8 @@ func TestBroadcast(t *testing.T) {
 	})
 }
 
-// TestHubCompressed sends large events from a program that compresses them: the clients do not
-// notice, and a body that is not zlib, or too large, is dropped.
+// TestHubCompressed sends large events from a program that compresses them. Clients do not notice.
+// A body that is not zlib, or is too large, is dropped.
 func TestHubCompressed(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -280,7 +280,7 @@ func TestHubCompressed(t *testing.T) {
 	})
 }
 
-// TestHubNeedsFleet checks the mistake of a program that does not connect the hubs.
+// TestHubNeedsFleet checks the error of a program that does not connect the hubs.
 func TestHubNeedsFleet(t *testing.T) {
 	t.Parallel()
 	_, err := hosttest.New(t, hosttest.Config{}, new(Board), service.Configure(web.Config{Hub: "fleet"}))

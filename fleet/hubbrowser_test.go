@@ -77,14 +77,14 @@ poll();
 </script>
 `
 
-// A report is what a page tells of one of its two listeners.
+// A report is what a page reports about one of its two listeners.
 type report struct {
 	listener
 	How, What string
 	Times     map[int]int64 // ms from sending to hearing, by event
 }
 
-// browse has the pages of browsers answered by mux: it sends their reports to the channel.
+// browse serves the browsers' pages on mux. Their reports are sent to the channel.
 func browse(mux *http.ServeMux, until string) <-chan report {
 	reports := make(chan report, 100)
 	mux.HandleFunc("GET /page", func(w http.ResponseWriter, _ *http.Request) {
@@ -102,7 +102,7 @@ func browse(mux *http.ServeMux, until string) <-chan report {
 	return reports
 }
 
-// startBrowser opens the page in a Chromium without a window.
+// startBrowser opens the page in a headless Chromium.
 func startBrowser(t *testing.T, chromium, url string) *hosttest.Process {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "gomeko-chromium") //nolint:usetesting // a child of Chromium may still write to it
@@ -120,7 +120,7 @@ func startBrowser(t *testing.T, chromium, url string) *hosttest.Process {
 	return hosttest.StartProcess(t, exec.Command(chromium, append(args, url+"/page")...))
 }
 
-// add notes what a page has heard.
+// add records what a page has received.
 func (t *times) add(times map[int]int64) {
 	for n, ms := range times {
 		t.heard(n, time.Duration(ms)*time.Millisecond)

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Quiet has listeners that hear nothing.
+// Quiet has listeners that receive nothing.
 type Quiet struct {
 	_ service.Name `service:"quiet"`
 
@@ -31,17 +31,17 @@ type Quiet struct {
 	asked *atomic.Int64
 }
 
-// Feed lets everybody listen.
+// Feed allows every client to listen.
 func (q *Quiet) Feed(_ context.Context, channel string) ([]string, error) {
 	q.asked.Add(1)
 	return []string{channel}, nil
 }
 
-// Asked returns how many listeners there are.
+// Asked returns the number of listeners.
 func (q *Quiet) Asked(context.Context) (int64, error) { return q.asked.Load(), nil }
 
-// TestSoakIdleListeners has listeners, 10,000 with GOMEKO_SOAK, on one process, each on a channel
-// of its own, and measures its memory: with streams, and with polls.
+// TestSoakIdleListeners measures the memory of one process with many listeners, 10,000 with
+// GOMEKO_SOAK, each on its own channel: first with streams, then with polls.
 func TestSoakIdleListeners(t *testing.T) {
 	if uri := os.Getenv(soakURI); uri != "" {
 		n := startNode(t, uri, web.Config{MaxWaiting: 10_000, NoAccessLog: true, Feeds: web.Feeds{Wait: time.Hour}}, &Quiet{asked: new(atomic.Int64)})
@@ -69,7 +69,7 @@ func TestSoakIdleListeners(t *testing.T) {
 	}
 }
 
-// listenIdle opens connections that listen, each to a channel of its own.
+// listenIdle opens listening connections, each to its own channel.
 func listenIdle(t *testing.T, address, accept string, n int) (conns []net.Conn) {
 	t.Helper()
 	defer http.DefaultClient.CloseIdleConnections()
@@ -80,7 +80,7 @@ func listenIdle(t *testing.T, address, accept string, n int) (conns []net.Conn) 
 		}
 		conns = append(conns, conn)
 		fmt.Fprintf(conn, "GET /feed/user.%d HTTP/1.1\r\nHost: quiet\r\nAccept: %s\r\n\r\n", i, accept)
-		if len(conns)%500 == 0 || len(conns) == n { // the process takes so many new ones at once
+		if len(conns)%500 == 0 || len(conns) == n { // the number of new ones that the process accepts at once
 			hosttest.Eventually(t, "all listen", func() bool { return asked(address) == len(conns) })
 		}
 	}
@@ -101,7 +101,7 @@ func listenIdle(t *testing.T, address, accept string, n int) (conns []net.Conn) 
 	return conns
 }
 
-// asked returns how many listeners a process has, -1 if that is not known.
+// asked returns how many listeners a process has, or -1 if unknown.
 func asked(address string) int {
 	response, err := http.Get("http://" + address + "/asked")
 	if err != nil {

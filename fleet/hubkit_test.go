@@ -38,12 +38,12 @@ func (b *Board) Watch(_ context.Context, s *web.Socket, channel string) ([]strin
 	return b.Hub.Subscriptions(s.ID), err
 }
 
-// Feed lets everybody listen to every channel.
+// Feed allows every client to listen to every channel.
 func (b *Board) Feed(_ context.Context, r *http.Request) ([]string, error) {
 	return r.URL.Query()["channel"], nil
 }
 
-// A Publisher has no clients. It gives its hub to the test.
+// A Publisher has no clients. It passes its hub to the test.
 type Publisher struct {
 	_ service.Name `service:"publisher"`
 
@@ -84,7 +84,7 @@ type node struct {
 	hub web.Hub
 }
 
-// startNode starts a process whose hub is of the fleet, with a Publisher.
+// startNode starts a process with a Publisher, whose hub belongs to the fleet.
 func startNode(t *testing.T, uri string, cfg web.Config, services ...any) *node {
 	t.Helper()
 	var port hosttest.Port
@@ -111,7 +111,7 @@ type socket struct {
 	id string
 }
 
-// watch opens a websocket that is on a channel.
+// watch opens a websocket that listens to a channel.
 func (n *node) watch(t *testing.T, channel string) *socket {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(n.url, "http")+"/ws", nil)
@@ -137,7 +137,7 @@ func (n *node) watch(t *testing.T, channel string) *socket {
 	return s
 }
 
-// A frame is one of a websocket.
+// A frame is a frame of a websocket.
 type frame struct {
 	Type, Event string
 	Success     bool
@@ -156,7 +156,7 @@ func (s *socket) read(t *testing.T) (f frame) {
 	return f
 }
 
-// expect reads events with these names and data, "name data".
+// expect reads events with these names and data, each as "name data".
 func (s *socket) expect(t *testing.T, want ...string) {
 	t.Helper()
 	for _, w := range want {
@@ -191,7 +191,7 @@ func (a answer) told() string {
 	return strings.Join(all, " ")
 }
 
-// poll asks a node for the events after next. "" as wait is the default.
+// poll asks a node for the events after next. If wait is "", it is the default.
 func (n *node) poll(t *testing.T, channel, next, wait string) answer {
 	t.Helper()
 	query := url.Values{"channel": {channel}}
@@ -215,8 +215,8 @@ func (n *node) poll(t *testing.T, channel, next, wait string) answer {
 	return a
 }
 
-// together waits until each node knows that the others listen to a channel, and returns the
-// position of a client that each of them accepts.
+// together waits until each node knows that the others listen to a channel. It returns a client
+// position that each of them accepts.
 func together(t *testing.T, channel string, nodes ...*node) (next string) {
 	t.Helper()
 	hosttest.Eventually(t, "each process knows that the others listen", func() bool {

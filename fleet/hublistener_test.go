@@ -19,7 +19,7 @@ type numbered struct {
 	Sent time.Time
 }
 
-// A listener counts what a client of a feed hears.
+// A listener counts the events that a client of a feed receives.
 type listener struct {
 	times *times
 	last  int // the latest event; -1 if it may have missed some
@@ -27,7 +27,7 @@ type listener struct {
 	Gaps, Doubles, Resets int
 }
 
-// hear notes an event.
+// hear records an event.
 func (l *listener) hear(data []byte) {
 	var e numbered
 	if json.Unmarshal(data, &e) != nil {
@@ -46,13 +46,13 @@ func (l *listener) hear(data []byte) {
 
 func (l *listener) reset() { l.Resets, l.last = l.Resets+1, -1 }
 
-// times has how long each event took to reach the last listener.
+// times holds how long each event took to reach the last listener.
 type times struct {
 	mu   sync.Mutex
 	last []time.Duration
 }
 
-// heard notes that a listener has an event.
+// heard records that a listener has received an event.
 func (t *times) heard(n int, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +69,7 @@ func (t *times) summary() (median, most time.Duration) {
 	return all[len(all)/2], all[len(all)-1]
 }
 
-// A reader is a client of a feed that returns until it has heard the last event.
+// A reader is a client of a feed that reconnects until it has received the last event.
 type reader struct {
 	listener
 	client *http.Client
@@ -104,7 +104,7 @@ func (r *reader) run(ctx context.Context, until int, listening func()) {
 		}
 		if err != nil || response.StatusCode != http.StatusOK {
 			select {
-			case <-time.After(50 * time.Millisecond): // as a client does whose server has gone
+			case <-time.After(50 * time.Millisecond): // as clients do when their server is gone
 			case <-ctx.Done():
 			}
 		}

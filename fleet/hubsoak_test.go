@@ -25,8 +25,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// soakURI and soakRole are variables of the child processes of TestSoakFeeds: a broker, and what
-// the process does.
+// soakURI and soakRole are environment variables of the child processes of TestSoakFeeds: the
+// broker's URI, and what the process does.
 const (
 	soakURI  = "GOMEKO_TEST_SOAK_URI"
 	soakRole = "GOMEKO_TEST_SOAK_ROLE"
@@ -68,8 +68,8 @@ func startSoaked(t *testing.T, uri, role string) *soaked {
 	return &soaked{p, strings.TrimSpace(at), input}
 }
 
-// A balancer sends requests to one process after the other. One that fails is sent to the next, as
-// proxies do it.
+// A balancer sends requests to the processes in turn. Like a proxy, it sends a failed request to
+// the next one.
 type balancer struct {
 	http.Transport
 	hosts []string
@@ -88,7 +88,7 @@ func (b *balancer) RoundTrip(r *http.Request) (response *http.Response, err erro
 	return response, err
 }
 
-// startProxy serves mux, and has feeds answered by the processes. It returns its URL.
+// startProxy serves mux, and forwards requests for feeds to the processes. It returns its URL.
 func startProxy(t *testing.T, mux *http.ServeMux, processes []*soaked) string {
 	t.Helper()
 	b := &balancer{Transport: http.Transport{MaxIdleConnsPerHost: 100}}
@@ -107,7 +107,7 @@ func startProxy(t *testing.T, mux *http.ServeMux, processes []*soaked) string {
 			if e := recover(); e != nil && e != http.ErrAbortHandler {
 				panic(e)
 			}
-			// A stream that breaks ends: the client returns.
+			// If a stream breaks, the response ends and the client reconnects.
 		}()
 		p.ServeHTTP(w, r)
 	})
@@ -132,9 +132,9 @@ func memoryOf(p *hosttest.Process) int {
 	return 0
 }
 
-// TestSoakFeeds has polls and streams, 1,000 of each with GOMEKO_SOAK, and three browsers, each of
-// which does both, listen behind a proxy to three processes, one of which is killed among 200
-// events of a fourth: no client misses an event without a reset.
+// TestSoakFeeds puts three processes behind a proxy. Polls and streams, 1,000 of each with
+// GOMEKO_SOAK, and three browsers, each using both, listen to them. A fourth process sends 200
+// events, during which one of the three is killed. No client misses an event without a reset.
 func TestSoakFeeds(t *testing.T) {
 	if uri := os.Getenv(soakURI); uri != "" {
 		serveSoak(t, uri)
@@ -147,11 +147,11 @@ func TestSoakFeeds(t *testing.T) {
 	brokertest.Each(t, s.run)
 }
 
-// soakEvents is how many events TestSoakFeeds sends, and a few more for those that had a reset at
-// the end.
+// soakEvents is how many events TestSoakFeeds sends. A few more follow for clients that had a reset
+// at the end.
 const soakEvents = 200
 
-// A soak is the size of TestSoakFeeds.
+// A soak holds the parameters of TestSoakFeeds.
 type soak struct {
 	each, browsers int
 	pause          time.Duration // between two events
@@ -220,7 +220,7 @@ func (s soak) run(t *testing.T, uri string) {
 	t.Logf("time to the last listener: median of the events %s, longest %s", median.Round(time.Millisecond), most.Round(time.Millisecond))
 }
 
-// publish has events sent until all clients have heard the last one, and kills a board in between.
+// publish sends events until all clients have received the last one, and kills a board in between.
 func (s soak) publish(t *testing.T, publisher *soaked, boards []*soaked, ended <-chan struct{}) {
 	for n := 1; ; n++ {
 		if n == soakEvents/2 {
@@ -232,7 +232,7 @@ func (s soak) publish(t *testing.T, publisher *soaked, boards []*soaked, ended <
 			t.Fatalf("the publisher has ended: %v", err)
 		}
 		pause := s.pause
-		if n > soakEvents { // for those that had a reset at the end
+		if n > soakEvents { // for clients that had a reset at the end
 			pause = 100 * time.Millisecond
 		}
 		select {
@@ -243,7 +243,7 @@ func (s soak) publish(t *testing.T, publisher *soaked, boards []*soaked, ended <
 	}
 }
 
-// browsed waits until the pages have heard the last event.
+// browsed waits until the pages have received the last event.
 func (s soak) browsed(ctx context.Context, t *testing.T, reports <-chan report, times *times) (all []listener) {
 	for len(all) < 2*s.browsers {
 		select {

@@ -2,6 +2,6 @@
 
 package fleet
 
-// days is how long the processes of TestYear run: the race detector is slow. The 26th of March, the
-// first night on which the clock changes, is among them.
+// days is how long the processes of TestYear run; the race detector is slow. The period includes
+// the 26th of March, the first night on which the clock changes.
 const days = 90

@@ -37,14 +37,14 @@ func (n *Night) Report(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A book has the ticks of all processes.
+// A book holds the ticks of all processes.
 type book struct {
 	mu    sync.Mutex
 	ticks []timer.Tick
 }
 
-// TestYear runs five processes for a year; each day or so, one stops and another starts. Each night
-// has one tick, also those on which the clock changes.
+// TestYear runs five processes for a year; about once a day, one stops and another starts. Each
+// night has exactly one tick, including those on which the clock changes.
 func TestYear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broker.New(broker.Config{Logger: slog.New(slog.DiscardHandler), Heartbeat: time.Hour})

@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// The broker's URI is read from the flag, a file, or the environment; so is that of the management
-// API.
+// The broker's URI is read from the flag, a file or the environment, and so is the URI of the
+// management API.
 func TestBrokerFromElsewhere(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	file := filepath.Join(t.TempDir(), "broker")
@@ -56,7 +56,7 @@ func TestBrokerFromElsewhere(t *testing.T) {
 	}
 }
 
-// Passwords in the command line are hidden from other users, while the command works with them.
+// Passwords on the command line are hidden from other users, but the command still works with them.
 func TestPasswordsAreHidden(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

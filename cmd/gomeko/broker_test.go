@@ -37,7 +37,7 @@ func TestBrokerStatus(t *testing.T) {
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
 }
 
-// The answers are those of a RabbitMQ in which a consumer's channel was closing, without the
+// The responses are those of a RabbitMQ in which a consumer's channel was closing, without the
 // members that the command does not read.
 func TestBrokerStatusWhileClosing(t *testing.T) {
 	answers := map[string]string{
@@ -107,7 +107,7 @@ func checkStatus(t *testing.T, uri, management, vhost, first string) {
 
 func second[T any](_ T, err error) error { return err }
 
-// spaced replaces several spaces, as in a table, by one.
+// spaced replaces several spaces, as in a table, with one.
 func spaced(table string) string {
 	var b strings.Builder
 	for line := range strings.Lines(table) {

@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// In real shells, Tab completes commands, flags, and the methods and parameters of services that
-// run. A broker that does not answer holds the shell up only for a moment.
+// In real shells, Tab completes commands, flags, and the methods and parameters of running
+// services. A broker that does not answer delays the shell only for a moment.
 func TestCompletionInShells(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")

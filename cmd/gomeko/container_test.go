@@ -27,9 +27,9 @@ func printUnit(t *testing.T, args ...string) string {
 	return p.Stdout()
 }
 
-// schemaOf compiles a part of a schema in testdata/schema, which are those that Kubernetes 1.37
-// (the strict form that kubernetes-validate has) and the specification of Compose (compose-go
-// 2.16.2) publish, without their descriptions.
+// schemaOf compiles a part of a schema in testdata/schema. The schemas are those published by
+// Kubernetes 1.37 (in the strict form of kubernetes-validate) and by the Compose specification
+// (compose-go 2.16.2), without descriptions.
 func schemaOf(t *testing.T, file, part string) *jsonschema.Schema {
 	t.Helper()
 	path, err := filepath.Abs("testdata/schema/" + file)
@@ -43,7 +43,7 @@ func schemaOf(t *testing.T, file, part string) *jsonschema.Schema {
 	return schema
 }
 
-// documentsOf returns the documents of a YAML file, as JSON has them.
+// documentsOf returns the documents of a YAML file, in JSON's types.
 func documentsOf(t *testing.T, text string) (all []map[string]any) {
 	t.Helper()
 	for d := yaml.NewDecoder(strings.NewReader(text)); ; {
@@ -65,7 +65,7 @@ func documentsOf(t *testing.T, text string) (all []map[string]any) {
 	}
 }
 
-// in returns what is in v at a path of keys and, as 0, the first elements of lists.
+// in returns the value in v at a path of keys; 0 means the first element of a list.
 func in(v any, path string) any {
 	for _, key := range strings.Fields(path) {
 		switch inner := v.(type) {
@@ -83,7 +83,7 @@ func in(v any, path string) any {
 	return v
 }
 
-// Manifests fit the schemas of Kubernetes.
+// Manifests match the schemas of Kubernetes.
 func TestK8s(t *testing.T) {
 	t.Parallel()
 	deployment := schemaOf(t, "kubernetes.json", "/$defs/io.k8s.api.apps.v1.Deployment")
@@ -157,8 +157,8 @@ func TestK8s(t *testing.T) {
 	}
 }
 
-// Compose files fit the schema of their specification and, if docker compose is installed, it
-// accepts them.
+// Compose files match the schema of their specification. If docker compose is installed, it accepts
+// them.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	schema := schemaOf(t, "compose.json", "")
@@ -211,7 +211,7 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
-	// The file that gomeko new writes fits too.
+	// The file that gomeko new writes matches, too.
 	text, err := os.ReadFile(filepath.Join(made, "compose.yaml"))
 	if err != nil {
 		t.Fatal(err)

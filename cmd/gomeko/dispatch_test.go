@@ -99,8 +99,8 @@ func TestDispatchAndPublish(t *testing.T) {
 	}
 }
 
-// The completion of shells knows the services, methods and parameters of the fleet, and is quick if
-// no broker answers.
+// Shell completion knows the services, methods and parameters of the fleet, and is quick if no
+// broker answers.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

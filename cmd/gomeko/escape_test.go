@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// hostile is text that clears a terminal, sets its title, reverses what follows, and begins a line.
+// hostile clears a terminal, sets its title, reverses the following text, and begins a line.
 const hostile = "a\x1b[2J\x1b]0;owned\a\u009b31m\u202eb\nwarning: faked\x7f"
 
 // rogue answers with hostile text.
@@ -38,8 +38,8 @@ func (*rogue) Text(context.Context) (map[string]string, error) {
 
 func (*rogue) Fail(context.Context) error { return errors.New(hostile) }
 
-// printed checks that the output of a command cannot control a terminal, and begins no line with
-// the text of others.
+// printed checks that the output of a command cannot control a terminal, and that no line begins
+// with text from elsewhere.
 func printed(t *testing.T, text string) {
 	t.Helper()
 	for _, r := range text {
@@ -93,7 +93,7 @@ func TestEscapes(t *testing.T) {
 	run("", "show-config", "--config", file)
 }
 
-// The names of queues, consumers and connections cannot fake rows of broker status.
+// The names of queues, consumers and connections cannot imitate rows of broker status.
 func TestStatusEscapes(t *testing.T) {
 	t.Parallel()
 	const row = "x\n/  faked  classic  running  0  0  0\x1b[2J"

@@ -19,7 +19,7 @@ import (
 
 const julio = `print(n.rpc.greeting_service.hello(name="Julio"))`
 
-// TestHelloWorld does what a new user does first, without a broker.
+// TestHelloWorld follows the first steps of a new user, without a broker.
 func TestHelloWorld(t *testing.T) {
 	if l, err := net.Listen("tcp", "127.0.0.1:5672"); err == nil {
 		l.Close()

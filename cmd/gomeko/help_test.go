@@ -17,16 +17,17 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A need is what examples that begin with words need beside the fleet. The first that fits counts.
+// A need says what examples that begin with certain words need in addition to the fleet. The first
+// match counts.
 type need struct {
 	words string
 	in    string                                                  // the folder where the line runs
 	with  func(t *testing.T, f *exampleFleet, line string) string // prepares, and returns the line to run
-	ready string                                                  // it does not end by itself: what it prints first
+	ready string                                                  // for a line that does not end: what it prints first
 	shell string                                                  // what runs it, bash by default
 }
 
-// needs lists examples that need more than to be run.
+// needs lists examples that have to be prepared.
 var needs = []need{
 	{words: "gomeko new", with: empty},
 	{words: "gomeko run .", in: "orders", ready: "msg=ready"},
@@ -57,7 +58,7 @@ var needs = []need{
 	{words: "gomeko topology prune", with: swap("gomeko", "yes | gomeko")},
 	{words: "source <(gomeko completion zsh)", shell: "zsh", with: swap("source", "autoload -Uz compinit; compinit -u; source")},
 	{words: "gomeko completion fish", shell: "fish"},
-	{words: "gomeko completion powershell", with: swap("| Out-String | Invoke-Expression", "")}, // no package of Debian has it
+	{words: "gomeko completion powershell", with: swap("| Out-String | Invoke-Expression", "")}, // no Debian package provides it
 	{words: "fleet run", ready: "msg=ready"},
 	{words: "fleet describe"},
 	{words: "fleet completion"},
@@ -68,7 +69,7 @@ var needs = []need{
 
 const addAnn = "echo 'correct horse battery' | gomeko panel user add ann --group control_panel/dashboard --group reports; "
 
-// accounts runs the line on a new database of accounts, with commands before it.
+// accounts runs the line with a new database of accounts, after some other commands.
 func accounts(before string) func(*testing.T, *exampleFleet, string) string {
 	return func(_ *testing.T, f *exampleFleet, line string) string {
 		f.folders++
@@ -76,7 +77,7 @@ func accounts(before string) func(*testing.T, *exampleFleet, string) string {
 	}
 }
 
-// revoked revokes a token that there is: its ID is in the token.
+// revoked revokes a token that exists; its ID is in the token.
 func revoked(t *testing.T, f *exampleFleet, line string) string {
 	t.Helper()
 	return accounts(addAnn+"token=$(gomeko panel user token ann); id=${token%_*}; ")(t, f, strings.Replace(line, "ab3de5gh7j", "${id##*_}", 1))
@@ -87,17 +88,17 @@ func swap(part, by string) func(*testing.T, *exampleFleet, string) string {
 	return func(_ *testing.T, _ *exampleFleet, line string) string { return strings.Replace(line, part, by, 1) }
 }
 
-// An exampleFleet is the place where examples run: a broker, a program that hosts the services that
-// they name, and folders with packages.
+// An exampleFleet is the environment in which examples run: a broker, a program that hosts the
+// services they name, and folders with packages.
 type exampleFleet struct {
 	dir, clone string
 	env        []string
-	names      *strings.Replacer // what examples say, by what is so here
+	names      *strings.Replacer // maps names in the examples to actual ones
 	folders    int
 }
 
-// TestHelp runs the examples in the help of every command, and expects that they succeed. Programs
-// that are not ours, such as jq, are replaced by one that reads its input.
+// TestHelp runs the examples in the help of every command, which must succeed. Programs that are
+// not ours, such as jq, are replaced with one that reads its input.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	f := newExampleFleet(t)
@@ -162,12 +163,12 @@ func newExampleFleet(t *testing.T) *exampleFleet {
 	hosts.Line("msg=ready")
 	f.names = strings.NewReplacer("amqp://guest:guest@localhost:5672/", uri, "guest@rabbitmq:15672", "guest@"+management, "/run/secrets/", f.dir+"/secrets/",
 		"/etc/bash_completion.d/", f.dir+"/etc/", "GOARCH=arm64", "GOARCH="+runtime.GOARCH, "127.0.0.1:5673", "127.0.0.1:0", "127.0.0.1:15672", "127.0.0.1:0",
-		" --user orders:www", "", // of root only: TestProcessesUser
+		" --user orders:www", "", // only for root: see TestProcessesUser
 		"orders/vm1/4711-9f3c", "orders/"+f.instance(t))
 	return f
 }
 
-// modules writes the packages that examples name, as those of the module example.org/shop.
+// modules writes the packages that examples name, in the module example.org/shop.
 func (f *exampleFleet) modules(t *testing.T) {
 	t.Helper()
 	_, mod, _ := strings.Cut(needed(t, "../../go.mod", nil), "\n")
@@ -190,7 +191,7 @@ func (f *exampleFleet) modules(t *testing.T) {
 	}
 }
 
-// walk calls tell for each example in the help of a command and of those below it. A command
+// walk calls tell for each example in the help of a command and of its subcommands. A command
 // without an example fails the test.
 func (f *exampleFleet) walk(t *testing.T, path []string, tell func(line string)) {
 	t.Helper()
@@ -256,7 +257,7 @@ func (f *exampleFleet) run(t *testing.T, line string) {
 	}
 }
 
-// start starts a line, which may be the command of a shell.
+// start starts a line, which may be a shell command.
 func (f *exampleFleet) start(t *testing.T, line, shell string) *hosttest.Process {
 	t.Helper()
 	return f.startIn(t, "", shell, "exec "+line)
@@ -299,13 +300,13 @@ func (f *exampleFleet) instance(t *testing.T) string {
 	return row.Instance
 }
 
-// empty has the line run in a new folder, with the gomeko of this clone.
+// empty runs the line in a new folder, with the gomeko of this clone.
 func empty(_ *testing.T, f *exampleFleet, line string) string {
 	f.folders++
 	return fmt.Sprintf("mkdir -p made/%d && cd made/%[1]d && %s --clone %s", f.folders, line, f.clone)
 }
 
-// parked has a message parked, whose id replaces that of the line.
+// parked parks a message, whose ID replaces the one in the line.
 func parked(t *testing.T, f *exampleFleet, line string) string {
 	t.Helper()
 	uri := strings.TrimSpace(needed(t, filepath.Join(f.dir, "secrets", "broker"), nil))
@@ -331,7 +332,7 @@ func exported(t *testing.T, f *exampleFleet, line string) string {
 	return line
 }
 
-// job enqueues a job that resizes an image and waits for its state. Its id replaces that of the
+// job enqueues a job that resizes an image and waits for its state. Its ID replaces the one in the
 // line.
 func job(state string, args ...string) func(*testing.T, *exampleFleet, string) string {
 	return func(t *testing.T, f *exampleFleet, line string) string {

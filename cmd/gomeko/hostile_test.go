@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// villain describes itself, and answers, with what could break a shell.
+// villain describes itself, and answers, with text that could break a shell.
 type villain struct {
 	_ service.Name `service:"villain"`
 
@@ -31,7 +31,7 @@ func (*villain) Docs() service.Docs {
 	return service.Docs{Text: hostile, Rows: map[string]service.RowDocs{"Text": {Text: hostile, Errors: []error{rpc.NewError("x.Bad", hostile)}}}}
 }
 
-// large makes a result of 15 MB, which is under the limit of a message.
+// large items make a result of 15 MB, which is below the limit of a message.
 const large = 280_000
 
 func (*villain) Large(context.Context) (json.RawMessage, error) {
@@ -46,7 +46,7 @@ func (*villain) Text(context.Context) (map[string]string, error) {
 	return map[string]string{hostile: hostile}, nil
 }
 
-// The shell survives results that are huge or nested deeply, and escapes what services say.
+// The shell survives huge and deeply nested results, and escapes what services send.
 func TestShellHostile(t *testing.T) {
 	t.Parallel()
 	term := openShell(t, 30, []string{"PAGER="}, new(villain))
@@ -81,7 +81,7 @@ func TestShellHostile(t *testing.T) {
 	}
 }
 
-// vast answers for a process of a service with 10,000 methods.
+// vast answers like a process of a service with 10,000 methods.
 func vast(t *testing.T, uri string) {
 	t.Helper()
 	const instance, key = "vm1/1-a", "describe.vast.vm1/1-a"
@@ -125,7 +125,7 @@ func vast(t *testing.T, uri string) {
 	}()
 }
 
-// A service with 10,000 methods is completed and described.
+// A service with 10,000 methods can be completed and described.
 func TestShellManyMethods(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

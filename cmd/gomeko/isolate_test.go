@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// The methods of a program that gomeko run has built run in children of their own, which call other
-// services, and run jobs. They end with the program.
+// Isolated methods of a program that gomeko run has built run in child processes. They call other
+// services and run jobs. The children end with the program.
 func TestIsolatedMethods(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("this system has no isolated methods")
@@ -75,8 +75,7 @@ func output(t *testing.T, args ...string) string {
 	return p.Stdout()
 }
 
-// A process with a method that does not return ends with a status of its own, after it has
-// answered.
+// A process with a method that does not return exits with a special status, after it has answered.
 func TestMaxStuck(t *testing.T) {
 	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
 	t.Setenv("AMQP_URI", uri)

@@ -44,7 +44,7 @@ func TestCancelled(t *testing.T) {
 }
 
 // Two instances run the calls of three processes: Go, the shell and Python. Meanwhile one instance
-// gets SIGTERM. Each call must run once and be answered once.
+// receives SIGTERM. Each call must run once and be answered once.
 func TestStopUnderLoad(t *testing.T) {
 	const fromGo, fromShell, fromPython = 1000, 300, 300
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -114,8 +114,8 @@ print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
 	})
 }
 
-// countReplies counts the messages in the exchange of calls. The returned func ends this, and
-// returns the number of requests, and of replies by their correlation ids.
+// countReplies counts the messages in the exchange of calls. The returned func stops counting. It
+// returns the number of requests, and the number of replies by correlation ID.
 func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, replies map[string]int) {
 	t.Helper()
 	ch := brokertest.Channel(t, uri)
@@ -146,8 +146,8 @@ func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, re
 	}
 }
 
-// startPython makes n calls at once with Nameko, of numbers from first, if Nameko is installed. The
-// returned func waits for the results and returns their number.
+// startPython makes n concurrent calls with Nameko, if it is installed, with numbers from first on.
+// The returned func waits for the results and returns their number.
 func startPython(t *testing.T, uri string, first, n int) func(t *testing.T) int {
 	t.Helper()
 	const python = "../../.venv/bin/python"

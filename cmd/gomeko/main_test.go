@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	// Programs of the tests are written to dir. The cache of compiled packages is shared.
+	// The programs of the tests are written to dir. The cache of compiled packages is shared.
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go env:", err)
@@ -54,7 +54,8 @@ func start(t *testing.T, dir, stdin string, args ...string) *hosttest.Process {
 	return hosttest.StartProcess(t, cmd)
 }
 
-// check runs gomeko to its end and compares. Its standard error must contain every text of want.
+// check runs gomeko to its end and compares the results. Its standard error must contain every text
+// in want.
 func check(t *testing.T, stdin string, args []string, status int, stdout string, want ...string) {
 	t.Helper()
 	p := start(t, "", stdin, args...)

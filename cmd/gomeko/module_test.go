@@ -84,9 +84,9 @@ func audit(next service.Runner) service.Runner {
 `
 )
 
-// shop makes a module of files that uses the gomeko of this clone, and returns its folder. As go
-// mod tidy does, it omits from go.mod and go.sum what the module's code does not need: lines with a
-// word of without.
+// shop creates a module with files that uses the gomeko of this clone, and returns its folder. Like
+// go mod tidy, it omits what the module's code does not need from go.mod and go.sum: lines with a
+// word in without.
 func shop(t *testing.T, files map[string]string, without ...string) string {
 	t.Helper()
 	clone, err := filepath.Abs("../..")
@@ -103,7 +103,7 @@ func shop(t *testing.T, files map[string]string, without ...string) string {
 	for name, text := range files {
 		write(t, root, "shop/"+name, text)
 	}
-	t.Setenv("GONOSUMDB", "*") // the module cache has what go.sum lacks
+	t.Setenv("GONOSUMDB", "*") // the module cache contains what go.sum lacks
 	return filepath.Join(root, "shop")
 }
 
@@ -177,7 +177,7 @@ func TestOwnModule(t *testing.T) {
 	}
 }
 
-// A program is linked again only if it has changed.
+// A program is linked again only if something has changed.
 func TestOwnModuleAgain(t *testing.T) {
 	files := map[string]string{"shop.go": "package shop\n" + shopService}
 	dir := shop(t, files, "spf13", "starlark", "liner", "runewidth")
@@ -206,7 +206,7 @@ func TestOwnModuleAgain(t *testing.T) {
 	}
 }
 
-// The environment alone turns traces on: then the generated program links OpenTelemetry.
+// Environment variables alone turn traces on: with them, the generated program links OpenTelemetry.
 func TestOwnModuleTraced(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	dir := shop(t, map[string]string{"shop.go": "package shop\n" + shopService}, "spf13", "starlark", "liner", "runewidth", "opentelemetry", "grpc")
@@ -267,7 +267,7 @@ func TestOwnModuleTested(t *testing.T) {
 }
 
 // Messages of the go command and of the compiler are shown unchanged. For mistakes that they do not
-// explain, gomeko has messages.
+// explain, gomeko adds its own messages.
 func TestOwnModuleMistakes(t *testing.T) {
 	for name, test := range map[string]struct {
 		files map[string]string

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// makeService runs gomeko new in a new folder with the gomeko of this clone, and returns the
+// makeService runs gomeko new in a new folder, with the gomeko of this clone. It returns the
 // service's folder.
 func makeService(t *testing.T, args ...string) string {
 	t.Helper()
@@ -48,8 +48,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// With all features, the tests of the module succeed, its requirements are complete, and its store
-// works in PostgreSQL.
+// With all features, the tests of the module pass, its requirements are complete, and its store
+// works with PostgreSQL.
 func TestNewStore(t *testing.T) {
 	t.Parallel()
 	database := hosttest.StartPostgres(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// What a unit starts tells systemd when it serves, that it is alive, and that it stops.
+// A process started by a unit tells systemd when it is ready, that it is alive, and when it stops.
 func TestSystemdNotify(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")

@@ -88,7 +88,7 @@ func startLoad(t *testing.T, uri, url string) *load {
 			if url == "" {
 				return nil
 			}
-			response, err := http.Get(url + "/who") // Go sends it again if an idle connection was closed
+			response, err := http.Get(url + "/who") // Go repeats the request if an idle connection was closed
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func startLoad(t *testing.T, uri, url string) *load {
 	return l
 }
 
-// check ends the load, none of whose calls may have failed.
+// check ends the load and checks that no call has failed.
 func (l *load) check(t *testing.T) {
 	t.Helper()
 	l.end()
@@ -116,8 +116,8 @@ func (l *load) check(t *testing.T) {
 	t.Logf("%d calls and %d requests", l.calls.Load(), l.requests.Load())
 }
 
-// Under load, processes are killed and replaced, and none of the calls fails. All processes share a
-// port, and SIGTERM stops them all.
+// Under load, processes are killed and replaced, and no call fails. All processes share a port, and
+// SIGTERM stops them all.
 func TestSoakProcesses(t *testing.T) {
 	t.Parallel()
 	kills, rolls := 4, 2
@@ -135,7 +135,7 @@ func TestSoakProcesses(t *testing.T) {
 		t.Fatalf("got the processes %v, want 4", old)
 	}
 
-	// Calls go to all of them. A connection of HTTP that a killed process held is lost.
+	// Calls go to all processes. An HTTP connection to a killed process is lost.
 	calls := startLoad(t, uri, "")
 	for n := range kills {
 		victim := children(t, p)[rand.IntN(4)]
@@ -182,7 +182,7 @@ func TestSoakProcesses(t *testing.T) {
 
 func listeningOn(p *hosttest.Process) string { return p.Match(`http://127\.0\.0\.1:\d+`) }
 
-// A program whose processes die again and again is stopped, with the last error.
+// A program whose processes die repeatedly is stopped, with the last error.
 func TestProcessesCrashLoop(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")
@@ -206,7 +206,7 @@ func TestProcessesCrashLoop(t *testing.T) {
 	}
 }
 
-// A program that cannot start is not started again. Each mistake is printed once.
+// A program that cannot start is not restarted. Each mistake is printed once.
 func TestProcessesMistakes(t *testing.T) {
 	t.Parallel()
 	p := start(t, "", "", "run", "./testdata/wrong", "--broker", "amqp://guest:guest@"+hosttest.FreeAddress(t)+"/", "--procs", "3")
@@ -223,7 +223,7 @@ func TestProcessesMistakes(t *testing.T) {
 	}
 }
 
-// SIGTERM while processes start stops them all, also those that do not handle signals yet.
+// SIGTERM while processes start stops them all, including those that do not handle signals yet.
 func TestProcessesStopEarly(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")
@@ -256,8 +256,8 @@ func TestProcessesLoseParent(t *testing.T) {
 	}
 }
 
-// The parent hosts the embedded broker, tells systemd when all processes are ready, and replaces
-// one that does not respond.
+// The parent hosts the embedded broker, tells systemd when all processes are ready, and replaces a
+// process that does not respond.
 func TestProcessesWatchdog(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "notify")
@@ -292,7 +292,7 @@ func TestProcessesWatchdog(t *testing.T) {
 	}
 }
 
-// bufferStates returns a function that returns what systemd was told so far.
+// bufferStates returns a function that returns what systemd has been told so far.
 func bufferStates(conn *net.UnixConn) func() string {
 	var mu sync.Mutex
 	var text strings.Builder
@@ -315,7 +315,7 @@ func bufferStates(conn *net.UnixConn) func() string {
 	}
 }
 
-// Processes run as another user, and listen on what only their parent may open.
+// Processes run as another user, and listen on addresses that only their parent may open.
 func TestProcessesUser(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -326,7 +326,7 @@ func TestProcessesUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nobody must be able to run the program
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user must be able to run the program
 		t.Fatal(err)
 	}
 	program, admin := filepath.Join(dir, "page"), filepath.Join(t.TempDir(), "admin.sock")

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// pageFiles are a module with the service page, which answers with a number as its version.
+// pageFiles returns a module with the service page, which answers with a number as its version.
 func pageFiles(t *testing.T) (files map[string]string, version func(n int) string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/page/page.go")
@@ -27,8 +27,8 @@ func pageFiles(t *testing.T) (files map[string]string, version func(n int) strin
 	return map[string]string{"page.go": version(0)}, version
 }
 
-// Under load, files are edited, often several times in a row and with mistakes among them. Each
-// version that can be built takes over, and no call fails.
+// Under load, files are edited, often several times in a row and sometimes with mistakes. Each
+// version that compiles takes over, and no call fails.
 func TestReload(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	files, version := pageFiles(t)
@@ -39,8 +39,8 @@ func TestReload(t *testing.T) {
 	client := dial(t, uri).Client("page")
 	l := startLoad(t, uri, url)
 
-	// 30 edits: in each round, 2 versions with a mistake, 7 that are replaced before they are built, and
-	// one that stays.
+	// 30 edits: in each round, 2 versions with a mistake, 7 that are replaced before they are
+	// built, and one that stays.
 	for n := 10; n <= 30; n += 10 {
 		write(t, dir, "page.go", version(n)+"\nvar wrong int = true\n")
 		p.Line(fmt.Sprintf("page.go:%d:17: cannot use true", strings.Count(version(n), "\n")+2))
@@ -63,8 +63,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// A change of the configuration or of .env restarts the process. A file of another kind does not,
-// and what cannot be built waits for a change.
+// A change of the configuration or of .env restarts the process. A change of another file does not.
+// After a failed build, the command waits for a change.
 func TestReloadSettings(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")

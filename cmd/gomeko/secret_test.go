@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// No command prints a secret of the configuration or of its command line.
+// No command prints a secret from the configuration or from its command line.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	uri, nowhere := brokertest.Embedded(t), hosttest.FreeAddress(t)
@@ -44,7 +44,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// show-config shows what is in force: without --config no command reads a file.
+// show-config shows the effective configuration. Without --config, commands read no file.
 func TestShowConfigWithoutFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -24,7 +24,7 @@ type Order struct {
 	Year    int    `json:"year"`
 }
 
-// stationer is a service to look at in the shell.
+// stationer is a service to examine in the shell.
 type stationer struct {
 	_ service.Name `service:"orders"`
 
@@ -37,8 +37,8 @@ type stationer struct {
 
 	Dispatch events.Dispatcher
 
-	Waits chan struct{} // gets a token for each wait
-	Ended chan error    // gets why a wait has ended
+	Waits chan struct{} // receives a value for each wait
+	Ended chan error    // receives the reason why a wait has ended
 }
 
 func newStationer() *stationer {
@@ -80,7 +80,7 @@ func (s *stationer) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// openShell starts the services, each in a process of one fleet, and a shell in a terminal.
+// openShell starts the services, each in its own process of a fleet, and a shell in a terminal.
 func openShell(t *testing.T, rows int, env []string, services ...any) *terminal {
 	t.Helper()
 	uri := brokertest.Embedded(t)
@@ -124,8 +124,8 @@ func TestShellCompletion(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the call, and its method in the service; at the prompt it clears the line. Ctrl-D
-// ends the shell.
+// Ctrl-C ends the call, and also its method in the service. At the prompt it clears the line.
+// Ctrl-D ends the shell.
 func TestShellInterrupt(t *testing.T) {
 	t.Parallel()
 	s := newStationer()
@@ -156,7 +156,7 @@ func TestShellInterrupt(t *testing.T) {
 	}
 }
 
-// Ctrl-R searches the history, also that of earlier shells.
+// Ctrl-R searches the history, including that of earlier shells.
 func TestShellHistory(t *testing.T) {
 	t.Parallel()
 	term := openShell(t, 30, nil, newStationer())
@@ -178,7 +178,7 @@ func TestShellHistory(t *testing.T) {
 	term.wait("(reverse-i-search)`1 +': 1 + 2")
 }
 
-// A result that is longer than the terminal is shown by the pager, and a shorter one is not.
+// A result that is longer than the terminal is shown in the pager; a shorter one is not.
 func TestShellPager(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -199,7 +199,7 @@ func TestShellPager(t *testing.T) {
 		"    {'id': 3, 'product': 'pen', 'year': 2026},\n    {'id': 4, 'product': 'ink', 'year': 2026},\n]\n>>>")
 }
 
-// An empty PAGER is none, and one that does not exist is not used.
+// An empty PAGER means no pager, and one that does not exist is not used.
 func TestShellNoPager(t *testing.T) {
 	t.Parallel()
 	for _, env := range []string{"PAGER=", "PAGER=/nowhere/pager"} {

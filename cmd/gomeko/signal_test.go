@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// A process goes on without a log when the reader of its log has gone: service 2>&1 | head -5.
+// A process continues without a log when the reader of its log exits: service 2>&1 | head -5.
 func TestLogReaderLeaves(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	address := hosttest.FreeAddress(t)
@@ -44,8 +44,8 @@ func TestLogReaderLeaves(t *testing.T) {
 	}
 }
 
-// abandon starts gomeko and reads its output up to a line with the text ready, and nothing more.
-// The returned func sends SIGTERM, and returns how the process ended.
+// abandon starts gomeko and reads its output only up to a line with the text ready. The returned
+// func sends SIGTERM and returns how the process ended.
 func abandon(t *testing.T, ready string, args ...string) (stop func() string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), gomeko, args...)
@@ -64,12 +64,12 @@ func abandon(t *testing.T, ready string, args ...string) (stop func() string) {
 	log.Close()
 	return func() string {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // State has the status
+		_ = cmd.Wait() // State has the exit status
 		return cmd.ProcessState.String()
 	}
 }
 
-// A process whose terminal is closed stops in order. nohup makes it stay.
+// A process whose terminal is closed stops in order. With nohup, it continues.
 func TestHangup(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)

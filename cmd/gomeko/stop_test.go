@@ -53,8 +53,8 @@ func dial(t *testing.T, uri string) *rpc.Caller {
 	return caller
 }
 
-// A call that runs at SIGTERM ends and its caller receives the reply, with an external and with an
-// embedded broker.
+// A call that is running at SIGTERM finishes, and its caller receives the reply, with an external
+// and with an embedded broker.
 func TestGracefulStop(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	embedded := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
@@ -117,7 +117,7 @@ func TestStuck(t *testing.T) {
 	}
 }
 
-// A second signal ends the program at once. The broker delivers the call to another program.
+// A second signal ends the program at once. The broker redelivers the call to another program.
 func TestSecondSignal(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
@@ -126,7 +126,7 @@ func TestSecondSignal(t *testing.T) {
 	p.Line("sloth sleeps")
 	p.Signal(syscall.SIGTERM)
 	p.Line("stopping services: sloth")
-	again := time.NewTicker(100 * time.Millisecond) // signals that come together count as one
+	again := time.NewTicker(100 * time.Millisecond) // signals in quick succession count as one
 	defer again.Stop()
 	for running := true; running; {
 		select {
@@ -151,7 +151,7 @@ func TestSecondSignal(t *testing.T) {
 }
 
 // A service answers again after its broker was killed and restarted. If the broker stays down, a
-// stop ends within the grace period.
+// stop completes within the grace period.
 func TestBrokerKilled(t *testing.T) {
 	b, uri := startBroker(t, "127.0.0.1:0")
 	config := filepath.Join(t.TempDir(), "config.yaml")

@@ -25,7 +25,7 @@ type ticker struct {
 	}
 
 	next  chan struct{}
-	ended chan error // gets the cause of ctx's end
+	ended chan error // receives the cause of ctx's end
 }
 
 type tick struct {
@@ -52,8 +52,8 @@ func (k *ticker) Tick(ctx context.Context, n int, fail bool) (iter.Seq2[tick, er
 	}, nil
 }
 
-// The command prints a line for each item when it comes, and so does a script of the shell. An
-// error is printed after the items before it. A method that streams ends when the command does.
+// The command, and also a script of the shell, prints a line for each item when it arrives. An
+// error is printed after the items before it. A streaming method ends when the command does.
 func TestCallStream(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		k := &ticker{next: make(chan struct{}), ended: make(chan error, 1)}

@@ -12,21 +12,21 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A terminal is one in which a program runs: a pane of a tmux server of its own.
+// A terminal runs a program in a pane of its own tmux server.
 type terminal struct {
 	t      testing.TB
 	socket string
-	broker string // that the program uses
+	broker string // used by the program
 }
 
-// openTerminal runs gomeko in a terminal of 100 columns, with a home of its own and the variables
-// env. It skips the test if tmux is not installed.
+// openTerminal runs gomeko in a terminal of 100 columns, with its own home directory and the
+// variables env. It skips the test if tmux is not installed.
 func openTerminal(t testing.TB, rows int, env []string, args ...string) *terminal {
 	t.Helper()
 	return openProgram(t, rows, env, append([]string{gomeko}, args...)...)
 }
 
-// openProgram is openTerminal with any program, the first of args.
+// openProgram is like openTerminal for any program, which is the first of args.
 func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -38,7 +38,7 @@ func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal
 	}
 	term := &terminal{t: t, socket: filepath.Join(dir, "s")}
 	t.Cleanup(func() {
-		_ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() // it may have ended
+		_ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() // it may have ended already
 		_ = os.RemoveAll(dir)
 	})
 	config := filepath.Join(dir, "conf")
@@ -47,7 +47,7 @@ func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal
 	}
 	env = append([]string{"HOME=" + dir, "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
 	run := append([]string{"-f", config, "-u", "new-session", "-d", "-x", "100", "-y", fmt.Sprint(rows), "env", "-u", "PAGER"}, env...)
-	// tmux may never tell the exit status of a program, so that a shell prints it.
+	// tmux may not report the exit status of a program, so a shell prints it.
 	run = append(run, "sh", "-c", `trap : INT; "$@"; printf '\nexit status %s.\n' $?`, "sh")
 	term.tmux(append(run, args...)...)
 	return term
@@ -68,7 +68,7 @@ func (term *terminal) tmux(args ...string) string {
 // typed types text.
 func (term *terminal) typed(text string) { term.tmux("send-keys", "-l", "--", text) }
 
-// press presses keys, by tmux's names: Enter, Tab, C-c.
+// press presses keys, which have tmux's names: Enter, Tab, C-c.
 func (term *terminal) press(keys ...string) { term.tmux(append([]string{"send-keys"}, keys...)...) }
 
 // enter types a line, and waits until text is on the screen.
@@ -79,8 +79,8 @@ func (term *terminal) enter(line, text string) {
 	term.wait(text)
 }
 
-// complete presses Tab until text is on the screen: the fleet may not have answered in time for the
-// first.
+// complete presses Tab until text is on the screen, because the fleet may not answer in time for
+// the first Tab.
 func (term *terminal) complete(text string) {
 	term.t.Helper()
 	hosttest.Poll(func() (_, ok bool) {
@@ -98,7 +98,7 @@ func (term *terminal) complete(text string) {
 // screen returns what the terminal shows, without empty lines at the end.
 func (term *terminal) screen() string { return clean(term.tmux("capture-pane", "-p")) }
 
-// all returns the screen with what has left it.
+// all returns the screen, including what has scrolled off it.
 func (term *terminal) all() string { return clean(term.tmux("capture-pane", "-p", "-S", "-")) }
 
 func clean(screen string) string {

@@ -31,7 +31,7 @@ var masks = []struct {
 func TestShellTranscripts(t *testing.T) {
 	t.Parallel()
 	s := newStationer()
-	other := &stationer{Waits: s.Waits, Ended: s.Ended} // either may get a call
+	other := &stationer{Waits: s.Waits, Ended: s.Ended} // either may receive a call
 	term := openShell(t, 60, nil, s, other)
 	dispatch := events.NewDispatcher(hosttest.Dial(t, transport.Config{URI: term.broker}), "orders")
 	const page = "../../docs/shell.md"

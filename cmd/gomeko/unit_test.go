@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// Units are correct for systemd, which also finds them well confined.
+// Units are valid for systemd, which also rates them as well confined.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")

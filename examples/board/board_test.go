@@ -24,7 +24,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// asBoard is the variable of a child process that is the program of the board.
+// asBoard is an environment variable that makes a child process run the program of the board.
 const asBoard = "GOMEKO_TEST_BOARD"
 
 func TestMain(m *testing.M) {
@@ -81,8 +81,8 @@ func TestOrderCreated(t *testing.T) {
 	}
 }
 
-// TestFailedCommit orders something that does not exist, which only the commit finds out: the board
-// shows the other orders, and not that one.
+// TestFailedCommit orders a product that does not exist, which only the commit detects. The board
+// shows the other orders, but not that one.
 func TestFailedCommit(t *testing.T) {
 	h := servicetest.New(t, board.New(), orders.Module, users.Module, fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}))
 	shown := h.Watch("board.OrderCreated")
@@ -107,7 +107,7 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
-// TestRestart fills the board and starts it again: a new page shows the orders, newest first.
+// TestRestart fills the board and restarts it. A new page shows the orders, newest first.
 func TestRestart(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "orders.db")
 	t.Run("run", func(t *testing.T) {

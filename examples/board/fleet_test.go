@@ -32,15 +32,15 @@ func startBoard(t *testing.T, broker string) (url string) {
 	return hosttest.StartProcess(t, cmd).Match(`http://127\.0\.0\.1:\d+`)
 }
 
-// TestTwoProcesses has the board run as two processes. An order that is posted to one of them
-// reaches the clients of the other: by websocket, as Server-Sent Event, and by long polling.
+// TestTwoProcesses runs the board in two processes. An order posted to one of them reaches the
+// clients of the other: by websocket, as a Server-Sent Event, and by long polling.
 func TestTwoProcesses(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, orders.Module, users.Module,
 			fx.Replace(orders.Settings{Database: "memory"}), service.Configure(web.Config{Address: "127.0.0.1:0"}))
 		there, here := startBoard(t, uri), startBoard(t, uri)
 		defer http.DefaultClient.CloseIdleConnections()
-		for i, customer := range []string{"Julio", "Ana"} { // the event is handled by one process or the other
+		for i, customer := range []string{"Julio", "Ana"} { // either process may handle the event
 			heard := make(chan order)
 			for _, listen := range []func(*testing.T, string) func() order{bySocket, byStream, byPoll} {
 				next := listen(t, here)
@@ -61,7 +61,7 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
-// bySocket watches by websocket, and returns a function that returns the next order.
+// bySocket watches over a websocket. It returns a function that returns the next order.
 func bySocket(t *testing.T, board string) func() order {
 	conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(board, "http")+"/ws", nil)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestFast calls the method on a struct with each error that a task may end with.
+// TestFast calls the method on a struct, with each error with which a task may end.
 func TestFast(t *testing.T) {
 	t.Parallel()
 	fault := errors.New("disk full")
@@ -46,7 +46,7 @@ func TestFast(t *testing.T) {
 	}
 }
 
-// TestParallel has one of two tasks fail: the other is cancelled, and the error is returned.
+// TestParallel lets one of two tasks fail. The other is cancelled, and the error is returned.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	fault := errors.New("disk full")
@@ -62,7 +62,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// TestPublish publishes what arrived as the body, by a worker and without one.
+// TestPublish publishes the request's body, with a worker and without one.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	var published []string
@@ -87,7 +87,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// TestCounter serves tasks at once: none is lost from the count.
+// TestCounter serves tasks concurrently. The count misses none of them.
 func TestCounter(t *testing.T) {
 	t.Parallel()
 	h := servicetest.New(t, crew.NewWorker())

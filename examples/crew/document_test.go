@@ -35,7 +35,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^### (.*)$`)
 )
 
-// parse finds the commands of a page. The heading above one says whether a worker runs meanwhile.
+// parse finds the commands of a page. The heading above a command says whether a worker is running.
 func parse(t *testing.T, text string) *document {
 	t.Helper()
 	d := &document{text: text}

@@ -19,8 +19,8 @@ import (
 const page = "../../docs/crew.md"
 
 // TestTranscripts runs every command of docs/crew.md with the real gomeko and the real curl, and
-// compares the output with the page. The services run apart, on the embedded broker and on
-// RabbitMQ, and together.
+// compares the output with the page. The services run in separate processes, on the embedded broker
+// and on RabbitMQ, and then in one process.
 func TestTranscripts(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		hosttest.Missing(t, "curl is not installed: run scripts/setup")
@@ -83,7 +83,7 @@ func (f *factory) together(t *testing.T) map[int]string {
 	return outputs
 }
 
-// apart runs each service in another process, on the broker of a URI or on that of the page.
+// apart runs each service in its own process, with the broker at a URI or with the one on the page.
 func (f *factory) apart(t *testing.T, uri string) map[int]string {
 	if uri == "" {
 		line := f.start(t, f.doc.line(t, "broker"), "--listen", "127.0.0.1:0").Line("embedded broker on ")
@@ -134,7 +134,7 @@ type session struct {
 	index   int    // of that command
 }
 
-// run runs a line, and adds its output to outputs. One that listens runs together with the next
+// run runs a line and adds its output to outputs. A line that listens runs together with the next
 // line.
 func (s *session) run(i int, line string, outputs map[int]string) {
 	s.t.Helper()
@@ -163,7 +163,7 @@ func (s *session) run(i int, line string, outputs map[int]string) {
 	s.listens = ""
 }
 
-// stream returns what a stream has printed when it has heard a message.
+// stream returns what a stream has printed after it has received a message.
 func (s *session) stream(publish func()) string {
 	p := hosttest.StartProcess(s.t, exec.Command("sh", "-c", "exec "+s.listens))
 	heard := func(text string) bool {
@@ -177,7 +177,7 @@ func (s *session) stream(publish func()) string {
 }
 
 // poll returns the response to a poll that waits for a message. The message is published when the
-// poll is sent. If it has overtaken the poll nevertheless, both are sent again.
+// poll has been sent. If it overtakes the poll nevertheless, both are repeated.
 func (s *session) poll(publish func()) string {
 	for {
 		p := hosttest.StartProcess(s.t, exec.Command("sh", "-c", "exec "+s.listens+" -v"))
@@ -192,7 +192,7 @@ func (s *session) poll(publish func()) string {
 	}
 }
 
-// masks replace what is different each time.
+// masks replaces what differs each time.
 var masks = []struct {
 	pattern *regexp.Regexp
 	by      string

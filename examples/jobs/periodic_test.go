@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// TestPeriodicJobs runs the jobs of a tick: those of the night on which the clock in Madrid goes
-// from 02:00 to 03:00.
+// TestPeriodicJobs runs the jobs of a tick in the night on which the clock in Madrid goes from
+// 02:00 to 03:00.
 func TestPeriodicJobs(t *testing.T) {
 	h := servicetest.New(t, new(talk.Night), jobs.Eager)
 	if _, err := h.Run(t.Context(), "night.Dummy"); err != nil {

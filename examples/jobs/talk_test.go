@@ -63,7 +63,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// logs keeps what is logged.
+// logs keeps the log.
 type logs struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -107,7 +107,7 @@ func TestAdderJob(t *testing.T) {
 	if sum, err := talk.Add(t.Context(), s.uri, 1, 2, 3, 4); sum != 10 || err != nil {
 		t.Errorf("the program got %d, %v, want 10", sum, err)
 	}
-	// A client that knows nothing of the job enqueues it by its name.
+	// A client that does not know the job's type enqueues it by name.
 	other, err := s.enqueuer.Client("talk").Enqueue(t.Context(), "adder_job", 4, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func (d *Desk) Add(ctx context.Context, args []int) (int, error) {
 	return ref.Wait(ctx)
 }
 
-// The talk's sample of the eager mode: the client runs the job, without a broker and a store.
+// The talk's sample of eager mode: the client runs the job without a broker and without a store.
 func TestEager(t *testing.T) {
 	h := servicetest.New(t, talk.Module, new(Desk), jobs.Eager)
 	if sum, err := h.Run(t.Context(), "desk.Add", 1, 2, 3); sum != 6 || err != nil {
@@ -148,14 +148,14 @@ func TestEager(t *testing.T) {
 	}
 }
 
-// A method is also tested by a call.
+// A method can also be tested by calling it.
 func TestAdder(t *testing.T) {
 	if sum, err := new(talk.Talk).Adder(t.Context(), []int{1, 2, 3}); sum != 6 || err != nil {
 		t.Errorf("got %d, %v, want 6", sum, err)
 	}
 }
 
-// A process that holds only the id finds the job.
+// A process that knows only the ID finds the job.
 func TestDummyResultJob(t *testing.T) {
 	s := newStage(t)
 	client := s.enqueuer.Client("talk")
@@ -190,7 +190,7 @@ func TestTimedJob(t *testing.T) {
 	s.log.await(t, "finished", "name=timed_job", "took=")
 	s.log.await(t, "tear down", "row=Timed")
 
-	// One that runs is cancelled, and torn down.
+	// A running job is cancelled, and torn down.
 	if ref, err = client.Enqueue(t.Context(), "timed_job", 3600); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestLoggerJob(t *testing.T) {
 	s.log.await(t, "Failed job", "name=logger_job", "attempts=3", "the disk is full")
 }
 
-// The page enqueues a sum, and shows it by the id.
+// The page enqueues a sum and shows it by its ID.
 func TestPage(t *testing.T) {
 	s := newStage(t)
 	get := func(method, path, body string) (int, string) {

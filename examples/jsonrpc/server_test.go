@@ -193,7 +193,7 @@ func TestRules(t *testing.T) {
 	})
 }
 
-// A path that is in use is an error at start. The file of a process that was killed is replaced.
+// If the path is in use, the start fails. The socket of a process that was killed is replaced.
 func TestPathTaken(t *testing.T) {
 	path := socket(t)
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

@@ -13,13 +13,13 @@ import (
 // A relay is an SMTP server that keeps the messages that it receives.
 type relay struct {
 	net.Listener
-	hang chan struct{} // a message to hang@example.org is not accepted before it is closed
+	hang chan struct{} // a message to hang@example.org is not accepted until it is closed
 
 	mu sync.Mutex
 
 	conns    map[*textproto.Conn]bool
 	accepted int
-	most     int // connections at once
+	most     int // concurrent connections
 	quits    int
 	messages []string
 }

@@ -26,9 +26,9 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// The program is killed after it has committed an order, and before the broker has received the
-// reply and the acknowledgement. The broker delivers the request to the next process. The method
-// runs again, and the caller receives the only order. Its event was committed with it, and leaves
+// The program is killed after it has committed an order, but before the broker has received the
+// reply and the acknowledgement. The broker redelivers the request to the next process. The method
+// runs again, and the caller receives the one order. Its event was committed with it, and is sent
 // if the first process has not sent it.
 func TestKilledBeforeAck(t *testing.T) {
 	shop := hosttest.Build(t, "./shop")
@@ -37,8 +37,8 @@ func TestKilledBeforeAck(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 			defer cancel()
 
-			// The program is connected through a wire that is cut at the order, which is in the
-			// reply.
+			// The program is connected through a wire that is cut when the order appears, which is
+			// in the reply.
 			wire := newWire(t, uri, `"result":{"id":"a1"`)
 			heard := &Listener{heard: make(chan orders.Order, 10)}
 			hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, heard)
@@ -135,8 +135,8 @@ func start(t *testing.T, program, uri string, settings orders.Settings) *hosttes
 	return p
 }
 
-// A wire forwards a program's connections to a broker, until the program sends a text. From then
-// on, it drops what the program sends.
+// A wire forwards a program's connections to a broker until the program sends a given text. From
+// then on, it drops what the program sends.
 type wire struct {
 	uri   string
 	until []byte
@@ -191,7 +191,7 @@ func (w *wire) carry(listener net.Listener, broker string) error {
 	}
 }
 
-// send copies until the text comes, and discards the rest.
+// send copies until the text appears, and discards the rest.
 func (w *wire) send(to io.Writer, from io.Reader) {
 	var seen []byte
 	buffer := make([]byte, 64<<10)

@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Listener hears of orders.
+// Listener receives events about orders.
 type Listener struct {
 	_ service.Name `service:"listener"`
 
@@ -73,7 +73,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("got %v, want %v: it was not committed", err, orders.ErrNotFound)
 		}
 
-		// Nobody has heard of that order: events leave after the commit.
+		// No event was sent for that order: events leave after the commit.
 		if got := <-heard.heard; got != tea || len(heard.heard) > 0 {
 			t.Errorf("got the events of %+v and %d more, want that of %+v", got, len(heard.heard), tea)
 		}
@@ -148,7 +148,7 @@ func (s locked) Forget(ctx context.Context, userID int) error {
 	return s.Store.Forget(ctx, userID)
 }
 
-// What the database refuses is tried again, and an event that names no user is not.
+// Errors of the database are retried, but an event that names no user is not.
 func TestForgetUser(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		host := servicetest.New(t, orders.Module, users.Module, fx.Replace(settings),

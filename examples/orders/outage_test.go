@@ -19,9 +19,9 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// PostgreSQL stops under the services. The process is live but not ready, orders consumes nothing
-// and refuses calls, and users goes on. When the database is back, all resumes, and the event of
-// that time is handled.
+// PostgreSQL stops while the services run. The process is live but not ready, orders consumes
+// nothing and refuses calls, and users continues. When the database is back, orders resumes, and
+// handles the event sent meanwhile.
 func TestDatabaseStops(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		hosttest.Missing(t, "curl is not installed: install the package curl")

@@ -39,7 +39,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// If the configuration has a mistake, the program exits with the status of its choice.
+// If the configuration has a mistake, the program exits with its own status.
 func TestMistake(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config.yaml")

@@ -24,14 +24,14 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// A visitor is a browser in which somebody has logged in.
+// A visitor is a browser in which a user has logged in.
 type visitor struct {
 	*testing.T
 	*http.Client
 	url string
 }
 
-// visit logs a user in, whose password the example has printed.
+// visit logs a user in with the password that the example has printed.
 func visit(t *testing.T, printed, name string) *visitor {
 	t.Helper()
 	address := regexp.MustCompile(`http://\S+`).FindString(printed)
@@ -81,7 +81,7 @@ func (v *visitor) post(path string, form url.Values, status int) (text, address 
 
 var hidden = regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`)
 
-// start fills the form of a row, confirms it if it asks, and returns the path of the run.
+// start fills in the form of a row, confirms if the row asks, and returns the path of the run.
 func (v *visitor) start(row string, form url.Values) string {
 	v.Helper()
 	page, address := v.get("/services/"+row, http.StatusOK), ""
@@ -97,13 +97,13 @@ func (v *visitor) start(row string, form url.Values) string {
 	return ""
 }
 
-// follow waits until the page of a run has a text.
+// follow waits until the page of a run contains a text.
 func (v *visitor) follow(run, text string) {
 	v.Helper()
 	hosttest.Eventually(v.T, run+" says "+text, func() bool { return strings.Contains(v.get(run, http.StatusOK), text) })
 }
 
-// TestPanel tries what doc.go says.
+// TestPanel tries what doc.go describes.
 func TestPanel(t *testing.T) {
 	folder := t.TempDir()
 	store, err := sqlite.Open(t.Context(), filepath.Join(folder, "jobs.db"))

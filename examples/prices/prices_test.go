@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Each of two processes learns the new price, and one notifies customers, at its second try.
+// Both processes learn the new price, and one of them notifies customers, at its second attempt.
 func TestChange(t *testing.T) {
 	t.Parallel()
 	sent := make(chan prices.Changed, 10)
@@ -58,8 +58,8 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A program that hosts no services dispatches in the name of one, as Nameko's event_dispatcher
-// does.
+// A program that hosts no services dispatches an event on behalf of a service, like Nameko's
+// event_dispatcher.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
 	broker := transport.Config{URI: brokertest.Embedded(t)}

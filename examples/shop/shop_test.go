@@ -19,7 +19,7 @@ import (
 )
 
 // TestShop starts processes from the control panel, all at once. Those that share a resource run
-// one after the other, in the order of the requests.
+// one after another, in the order of the requests.
 func TestShop(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"))
 	if err != nil {
@@ -63,7 +63,7 @@ func TestShop(t *testing.T) {
 	}
 }
 
-// TestTwoAtOnce has the journal notice a resource that is used by two at once.
+// TestTwoAtOnce checks that the journal notices when two jobs use a resource at once.
 func TestTwoAtOnce(t *testing.T) {
 	j := shop.NewJournal()
 	failed := make(chan error, 2)

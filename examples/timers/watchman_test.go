@@ -20,12 +20,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// In a bubble of synctest, an hour takes no time.
+// In a synctest bubble, an hour takes no time.
 func TestHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		down := func(ctx context.Context) error { // it does not answer for five minutes
+		down := func(ctx context.Context) error { // the site is down for five minutes
 			if at := time.Since(start); at > 12*time.Minute+10*time.Second && at < 17*time.Minute+10*time.Second {
 				<-ctx.Done()
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A program passes the module beside those of its services. The environment turns it on:
+// A program passes the module next to those of its services. Environment variables turn it on:
 //
 //	func main() { runner.Main(module, otel.Module) }
 func ExampleModule() {
@@ -27,8 +27,8 @@ func ExampleModule() {
 	// Output: [till]
 }
 
-// A program that has made a provider itself, for instance with a sampler of its own, uses it for
-// all services.
+// A program that has created its own provider, for instance with another sampler, uses it for all
+// services.
 func ExampleNewObserver() {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.TraceIDRatioBased(0.1)))
 	defer provider.Shutdown(context.Background())

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A collector notes to which paths something is sent.
+// A collector records the paths to which something is sent.
 type collector struct {
 	mu    sync.Mutex
 	paths map[string]bool
@@ -40,7 +40,7 @@ func (c *collector) received() string {
 	return strings.Join(slices.Sorted(maps.Keys(c.paths)), " ")
 }
 
-// unset removes what the environment of the tests may say.
+// unset removes variables that the environment of the tests may contain.
 func unset(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"SDK_DISABLED", "TRACES_EXPORTER", "METRICS_EXPORTER", "EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT", "EXPORTER_OTLP_METRICS_ENDPOINT", "EXPORTER_OTLP_PROTOCOL", "PROPAGATORS", "TRACES_SAMPLER"} {
@@ -64,7 +64,7 @@ func (c *Till) Pay(ctx context.Context, count int) error {
 	return c.Store.Call(ctx, "take", nil, count)
 }
 
-// TestEnvironment tests what the module sends, and whether messages carry a header.
+// TestEnvironment checks what the module sends, and whether messages carry a header.
 func TestEnvironment(t *testing.T) {
 	const both = "/v1/metrics /v1/traces"
 	for name, tc := range map[string]struct {
@@ -105,7 +105,7 @@ func TestEnvironment(t *testing.T) {
 			if got := hosttest.Receive(t, "the call", headers) != ""; got != tc.header {
 				t.Errorf("got %t for whether the request has the header traceparent, want %t", got, tc.header)
 			}
-			hosttest.Close(t, here.Stop) // sends the last spans and metrics
+			hosttest.Close(t, here.Stop) // flushes the last spans and metrics
 			if got := c.received(); got != tc.sent {
 				t.Errorf("sent to %q, want %q", got, tc.sent)
 			}
@@ -113,7 +113,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestMistakes has variables that the SDK refuses.
+// TestMistakes sets variables that the SDK rejects.
 func TestMistakes(t *testing.T) {
 	for signal, variable := range map[string]string{"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"} {
 		t.Run(signal, func(t *testing.T) {

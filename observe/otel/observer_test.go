@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Shop sells, by RPC and HTTP.
+// Shop sells products, over RPC and HTTP.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
@@ -54,7 +54,7 @@ func (s *Shop) Sell(ctx context.Context, count int, _ string) error {
 	return s.Dispatch(ctx, "sold", count)
 }
 
-// Store has what is sold.
+// Store holds the products.
 type Store struct {
 	_ service.Name `service:"store"`
 
@@ -80,7 +80,7 @@ func (s *Store) Take(_ context.Context, count int) error {
 
 func (s *Store) OnSold(context.Context, int) error { s.done <- true; return nil }
 
-// A tree has the spans of one trace.
+// A tree holds the spans of one trace.
 type tree []sdktrace.ReadOnlySpan
 
 // String returns the spans, each below its parent.
@@ -184,8 +184,8 @@ func TestTrace(t *testing.T) {
 	})
 }
 
-// TestTraceOfRequest goes on with the trace of an HTTP request, and of a message that Nameko or a
-// peer of ours has sent.
+// TestTraceOfRequest continues the trace of an HTTP request, and of a message sent by Nameko or by
+// gomeko.
 func TestTraceOfRequest(t *testing.T) {
 	t.Parallel()
 	const id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -224,7 +224,7 @@ func TestTraceOfRequest(t *testing.T) {
 	}
 }
 
-// TestErrors records how calls fail, and no sensitive argument.
+// TestErrors records how calls fail, without sensitive arguments.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	p := start(t, brokertest.Embedded(t))
@@ -264,7 +264,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestWait has a call wait for a worker: that is a span of its own.
+// TestWait makes a call wait for a worker. The wait is a separate span.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewSpanRecorder()
@@ -296,7 +296,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// Desk serves one at a time.
+// Desk has one worker.
 type Desk struct {
 	_ service.Name `service:"desk"`
 

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Shop has the path of the metrics.
+// Shop already has a route with the path of the metrics.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
@@ -47,7 +47,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Buckets are those of the configuration.
+// The buckets are those of the configuration.
 func TestBuckets(t *testing.T) {
 	h := host(t, new(Orders))
 	if got, ok := scrape(t, h)[`gomeko_send_seconds_bucket{kind="rpc",le="30"}`]; !ok {

@@ -40,7 +40,7 @@ func (l *links) cut() {
 	l.conns = nil
 }
 
-// A connection that is lost is counted, and its state is known.
+// A lost connection is counted, and the connection's state is reported.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	way, port := new(links), new(hosttest.Port)
@@ -68,7 +68,7 @@ func TestConnections(t *testing.T) {
 	})
 }
 
-// A program whose metrics nobody can read is warned.
+// A warning is logged if nobody can read a program's metrics.
 func TestNotServed(t *testing.T) {
 	const warning = "metrics are not served: set gomeko.admin, or path under prometheus"
 	for path, want := range map[string]int{"": 1, "/metrics": 0} {

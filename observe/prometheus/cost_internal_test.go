@@ -20,7 +20,7 @@ type Clock struct {
 
 func (*Clock) Tick(context.Context) error { return nil }
 
-// A call that is counted does not allocate.
+// Counting a call does not allocate.
 func TestAllocations(t *testing.T) {
 	tell := observed(t)
 	if got := testing.AllocsPerRun(1000, tell); got != 0 {
@@ -28,7 +28,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// What counting a call takes.
+// BenchmarkCall measures the cost of counting a call.
 func BenchmarkCall(b *testing.B) {
 	tell := observed(b)
 	b.ReportAllocs()
@@ -37,7 +37,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// observed returns a function that tells the observer of a call that fails.
+// observed returns a function that reports a failed call to the observer.
 func observed(t testing.TB) (tell func()) {
 	t.Helper()
 	m := newMetrics(Config{}, newRegistry())

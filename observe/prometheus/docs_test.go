@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// The pages and files that people who run services use.
+// The pages and files for people who operate services.
 const (
 	alertsFile    = "../../docs/alerts.yml"
 	alertsTest    = "../../docs/testdata/alerts_test.yml"
@@ -91,8 +91,8 @@ func expressions(t testing.TB) (all []string) {
 	return all
 }
 
-// promtool accepts the alerts, they fire when they must and not otherwise, and it can parse every
-// query of the dashboard.
+// promtool accepts the alerts, they fire when they must and not otherwise, and promtool can parse
+// every query of the dashboard.
 func TestAlertsAndDashboard(t *testing.T) {
 	t.Parallel()
 	_, promtool := hosttest.Prometheus(t)
@@ -112,8 +112,8 @@ func TestAlertsAndDashboard(t *testing.T) {
 	}
 }
 
-// Every metric that an alert or the dashboard names is served, by a process or by RabbitMQ, and
-// every metric of a process is on the page.
+// Every metric that an alert or the dashboard uses is served by a process or by RabbitMQ, and every
+// metric of a process is documented on the page.
 func TestMetricsExist(t *testing.T) {
 	t.Parallel()
 	known := families(t, rabbitMQ(t))
@@ -146,15 +146,15 @@ func families(t testing.TB, text string) map[string]bool {
 	return names
 }
 
-// observed returns what a process serves.
+// observed returns the metrics that a process serves.
 func observed(t testing.TB) string {
 	t.Helper()
 	admin, _ := run(t)
 	return get(t, "http://"+admin+"/metrics")
 }
 
-// rabbitMQ returns what a RabbitMQ serves about its queues. A retry whose destination is missing is
-// hidden there: it is counted, but neither as ready nor as unacknowledged.
+// rabbitMQ returns the metrics that RabbitMQ serves about its queues. A retry with a missing
+// destination is hidden there: it is counted, but neither as ready nor as unacknowledged.
 func rabbitMQ(t testing.TB) string {
 	t.Helper()
 	node := brokertest.StartPrometheusNode(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Cleaner removes what has expired, and counts it.
+// Cleaner removes expired entries and counts them.
 type Cleaner struct {
 	_ service.Name `service:"cleaner"`
 
@@ -29,13 +29,13 @@ func (c *Cleaner) Clean(context.Context) error {
 	return nil
 }
 
-// newRemoved makes a metric of the service's own. [prometheus.Module] provides the registerer.
+// newRemoved creates one of the service's own metrics. [prometheus.Module] provides the registerer.
 func newRemoved(r client.Registerer) (client.Counter, error) {
 	c := client.NewCounter(client.CounterOpts{Name: "cleaner_removed_total", Help: "What has expired and was removed."})
 	return c, r.Register(c)
 }
 
-// A program passes the module beside those of its services:
+// A program passes the module next to those of its services:
 //
 //	func main() { runner.Main(module, prometheus.Module(prometheus.Config{})) }
 func ExampleModule() {

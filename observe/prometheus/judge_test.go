@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// run runs Orders as a process does, and returns its admin address and a client.
+// run runs Orders as a process would, and returns its admin address and a client.
 func run(t testing.TB) (admin string, client rpc.Client) {
 	t.Helper()
 	uri := brokertest.Embedded(t)
@@ -51,7 +51,7 @@ func run(t testing.TB) (admin string, client rpc.Client) {
 	return admin, hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}).Client("orders")
 }
 
-// get returns what an address answers.
+// get returns the response from an address.
 func get(t testing.TB, address string) string {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -67,7 +67,7 @@ func get(t testing.TB, address string) string {
 	return string(text)
 }
 
-// promtool has no complaint about what is served after some calls.
+// promtool accepts the metrics that are served after some calls.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
 	_, promtool := hosttest.Prometheus(t)
@@ -88,7 +88,7 @@ func TestPrometheus(t *testing.T) {
 	server, _ := hosttest.Prometheus(t)
 	admin, orders := run(t)
 	for _, id := range []int{1, 2, 404, 500} {
-		_ = orders.Call(t.Context(), "get_order", nil, id) // the outcomes are what is queried
+		_ = orders.Call(t.Context(), "get_order", nil, id) // the outcomes are queried below
 	}
 	dir, at := t.TempDir(), hosttest.FreeAddress(t)
 	file := filepath.Join(dir, "prometheus.yml")
@@ -123,13 +123,13 @@ scrape_configs:
 	}
 }
 
-// ask returns the value that Prometheus has for a query with one result, "" if it has none yet.
+// ask returns the value that Prometheus has for a query with one result, or "" if it has none yet.
 func ask(t testing.TB, at, query string) string {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get("http://" + at + "/api/v1/query?query=" + url.QueryEscape(query))
 	if err != nil {
-		return "" // it starts
+		return "" // it is still starting
 	}
 	defer response.Body.Close()
 	var answer struct {

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Orders has a row of several kinds.
+// Orders has rows of several kinds.
 type Orders struct {
 	_ service.Name `service:"orders"`
 

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// All series of all rows exist before the first call, with 0.
+// All series of all rows exist with the value 0 before the first call.
 func TestSeriesFromTheStart(t *testing.T) {
 	samples := scrape(t, host(t, new(Orders)))
 	for _, row := range [][2]string{
@@ -52,12 +52,12 @@ func TestSeriesFromTheStart(t *testing.T) {
 	}
 }
 
-// Calls are counted by how they end, and timed.
+// Calls are counted by outcome, and timed.
 func TestCalls(t *testing.T) {
 	h := host(t, new(Orders))
 	orders := h.Client("orders")
 	for _, args := range [][]any{{1}, {2}, {404}, {500}, {"x"}} {
-		_ = orders.Call(t.Context(), "get_order", nil, args...) // the outcomes are what is tested
+		_ = orders.Call(t.Context(), "get_order", nil, args...) // the outcomes are tested below
 	}
 	if response, err := h.HTTP().Get("http://orders/orders/7"); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// Calls that run, and calls that wait for a worker, are told apart.
+// Running calls and calls that wait for a worker are counted separately.
 func TestInFlight(t *testing.T) {
 	orders := &Orders{held: make(chan struct{}), release: make(chan struct{})}
 	h := host(t, orders)
@@ -114,13 +114,14 @@ func TestInFlight(t *testing.T) {
 	}
 }
 
-// Nothing that a call comes with makes a series, or is in one: no method, no argument, no error.
+// The content of a call never creates a series or appears in one: neither method, arguments nor
+// error.
 func TestBounded(t *testing.T) {
 	h := host(t, new(Orders))
 	orders := h.Client("orders")
 	attempts := func(secret string) {
 		_ = orders.Call(t.Context(), "get_order", nil, secret)         // rejected
-		_ = orders.Call(t.Context(), "pay", nil, secret)               // its error has the argument, which is sensitive
+		_ = orders.Call(t.Context(), "pay", nil, secret)               // its error contains the argument, which is sensitive
 		_ = orders.Call(t.Context(), "pay", nil, secret, secret)       // rejected
 		_ = orders.Call(t.Context(), secret, nil)                      // no such method
 		_ = h.Client(secret).Call(t.Context(), secret, nil)            // no such service
@@ -145,7 +146,7 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// Messages that fail are counted by what becomes of them.
+// Failed messages are counted by what happens to them.
 func TestFailedMessages(t *testing.T) {
 	h := host(t, new(Orders))
 	for _, what := range []string{"park", "drop", "drop", "retry"} {
@@ -171,7 +172,7 @@ type pauser []service.Pause
 
 func (p pauser) Pauses() []service.Pause { return p }
 
-// A paused row has the labels that its calls have. Rows that cannot be paused have no series.
+// A paused row has the same labels as its calls. Rows that cannot be paused have no series.
 func TestPausedRows(t *testing.T) {
 	samples := scrape(t, host(t, new(Orders), service.Configure(service.Extension(func(h *service.Host) error {
 		_, err := service.Shared(h, func(*service.Host) (pauser, error) {

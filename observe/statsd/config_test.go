@@ -47,7 +47,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// The file's keys are used, and the defaults for what it does not say.
+// The file's keys take precedence over the defaults.
 func TestFile(t *testing.T) {
 	to := listen(t)
 	cfg, err := config.Parse([]byte("statsd: {address: "+to.address()+"}"), os.LookupEnv)

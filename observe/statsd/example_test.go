@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Search counts its queries beside what is sent for every call.
+// Search counts its queries, in addition to the metrics that are sent for every call.
 type Search struct {
 	_ service.Name `service:"search"`
 
@@ -23,14 +23,13 @@ type Search struct {
 	Stats statsd.Client `statsd:""`
 }
 
-// Find sends search.find as a timer and search.find_count as a counter, and this counter of its
-// own.
+// Find sends the timer search.find and the counter search.find_count, and the counter below.
 func (s *Search) Find(_ context.Context, name string) ([]string, error) {
 	s.Stats.Incr("queries") // search.queries
 	return []string{name}, nil
 }
 
-// A program passes the module beside those of its services:
+// A program passes the module next to those of its services:
 //
 //	func main() { runner.Main(module, statsd.Module(statsd.Config{Address: "localhost:8125"})) }
 func ExampleModule() {
@@ -45,7 +44,7 @@ func ExampleModule() {
 	// Output: [search]
 }
 
-// Without a process the Client drops everything: a method can be tested on its own.
+// Outside a process, the Client drops everything, so a method can be tested without StatsD.
 func ExampleClient() {
 	found, err := new(Search).Find(context.Background(), "tea")
 	fmt.Println(found, err)

@@ -19,13 +19,13 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// An npm is the StatsD of Node.js.
+// An npm is the original StatsD, for Node.js.
 type npm struct {
 	t                   testing.TB
 	address, management string
 }
 
-// startNPM starts a StatsD that keeps what it counts until the test ends.
+// startNPM starts a StatsD that keeps its counts until the test ends.
 func startNPM(t testing.TB) *npm {
 	t.Helper()
 	command := hosttest.StatsD(t)
@@ -70,7 +70,7 @@ func (s *npm) ask(command string) string {
 	return answer.String()
 }
 
-// The real StatsD counts calls, times them, and knows a service's own metrics, without a bad line.
+// The real StatsD counts and times calls, and receives a service's own metrics, without a bad line.
 func TestStatsD(t *testing.T) {
 	for name, test := range map[string]struct {
 		tags             bool

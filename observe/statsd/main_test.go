@@ -89,7 +89,7 @@ func listen(t testing.TB) *sink {
 
 func (s *sink) address() string { return s.conn.LocalAddr().String() }
 
-// until returns the metrics that have arrived when one of them contains text.
+// until returns the metrics received up to one that contains text.
 func (s *sink) until(text string) (metrics []string) {
 	s.t.Helper()
 	for {

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Nothing that a call comes with is sent: not in names, not in tags, whether it is sensitive or
+// The content of a call is never sent, neither in names nor in tags, whether it is sensitive or
 // not.
 func TestSecrets(t *testing.T) {
 	const card, product, method = "4111-1111-1111-1111", "secret-product", "secret_method"
@@ -18,7 +18,7 @@ func TestSecrets(t *testing.T) {
 		h := servicetest.New(t, new(Orders), statsd.Module(statsd.Config{Address: to.address(), Tags: tags, Flush: time.Millisecond}))
 		orders := h.Client("orders")
 		for _, attempt := range []func() error{
-			func() error { return orders.Call(t.Context(), "pay", nil, card) },          // its error has the argument
+			func() error { return orders.Call(t.Context(), "pay", nil, card) },          // its error contains the argument
 			func() error { return orders.Call(t.Context(), "pay", nil, card, product) }, // does not fit
 			func() error { return orders.Call(t.Context(), method, nil, card) },         // no such method
 			func() error { return orders.Call(t.Context(), "break", nil) },              // the last

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A sender that does not get to send keeps no more than its packets, and does not block.
+// A sender that cannot send keeps no more than its packets, and does not block.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	s := Config{Address: "localhost:8125"}.sender(nil)
@@ -24,7 +24,7 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// Neither a call nor a service's own metrics allocate.
+// Neither calls nor a service's own metrics allocate.
 func TestAllocations(t *testing.T) {
 	for _, tags := range []bool{false, true} {
 		s := Config{Address: "localhost:8125", Tags: tags}.sender(nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// names returns metrics without the numbers of timers, sorted, each once.
+// names returns the metrics without the numbers of timers, sorted and without duplicates.
 func names(metrics []string) []string {
 	var all []string
 	for _, m := range metrics {
@@ -95,7 +95,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// What is in memory when a process stops is sent before it ends.
+// Metrics in memory are sent before the process ends.
 func TestFlushAtStop(t *testing.T) {
 	to := listen(t)
 	stopped := t.Run("process", func(t *testing.T) {
@@ -119,7 +119,8 @@ func TestFlushAtStop(t *testing.T) {
 	}
 }
 
-// Nothing is sent without the module or without an address, and a service is tested without either.
+// Nothing is sent without the module or without an address, and a service can be tested without
+// either.
 func TestOff(t *testing.T) {
 	for name, options := range map[string][]any{
 		"no module":  nil,
@@ -137,7 +138,7 @@ func TestOff(t *testing.T) {
 	}
 }
 
-// Numbers that StatsD does not know, and what does not fit a packet, are dropped.
+// Numbers that StatsD does not accept, and metrics that do not fit into a packet, are dropped.
 func TestUnsendable(t *testing.T) {
 	to := listen(t)
 	h := servicetest.New(t, new(Orders), statsd.Module(statsd.Config{Address: to.address(), Flush: time.Millisecond}))

@@ -1,6 +1,6 @@
 // Package browser tests the pages of examples in a real browser.
 //
-// It is a separate module, so that chromedp does not become a dependency of gomeko.
+// It is a separate module, so that gomeko does not depend on chromedp.
 package browser
 
 import (
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // css selects elements of the page.
 type css = chromedp.CSS
 
-// TestBoard has two people open the page, each in a tab.
+// TestBoard lets two people open the page, each in a tab.
 func TestBoard(t *testing.T) {
 	chromium := hosttest.Chromium(t)
 	var port hosttest.Port
@@ -79,7 +79,7 @@ func TestBoard(t *testing.T) {
 	equal(t, julio, "#orders li:first-child", "1× coffee Julio")
 }
 
-// browser starts Chromium without a window; it is closed when the test ends.
+// browser starts a headless Chromium, which is closed when the test ends.
 func browser(t *testing.T, path string) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
@@ -123,24 +123,24 @@ func run(t *testing.T, page context.Context, actions ...chromedp.Action[chromedp
 	}
 }
 
-// equal waits until the element that the selector finds has the text wanted.
+// equal waits until the element that the selector finds has the text want.
 func equal(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
 	is(t, page, text(selector), fmt.Sprintf("=== %q", want))
 }
 
-// begins waits until the text of the element begins with the one wanted.
+// begins waits until the text of the element begins with want.
 func begins(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
 	is(t, page, text(selector), fmt.Sprintf(".startsWith(%q)", want))
 }
 
-// text is an expression in JavaScript: the text of an element.
+// text returns a JavaScript expression for the text of an element.
 func text(selector string) string {
 	return fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").split(/\s+/).join(" ")`, selector)
 }
 
-// is waits until an expression in JavaScript, with a condition after it, is true.
+// is waits until a JavaScript expression, followed by a condition, is true.
 func is(t *testing.T, page context.Context, expression, condition string) {
 	t.Helper()
 	same := chromedp.Poll[bool](expression+condition, chromedp.WithPollingTimeout(hosttest.Timeout/4))

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestCrew has two people open the page of examples/crew. One listens by Server-Sent Events, the
-// other by long polling, and both see every message, also after the server was away.
+// TestCrew lets two people open the page of examples/crew. One listens by Server-Sent Events, the
+// other by long polling. Both see every message, even after the server was down.
 func TestCrew(t *testing.T) {
 	ctx := browser(t, hosttest.Chromium(t))
 	neo, trinity := tab(t, ctx), tab(t, ctx)
@@ -33,7 +33,7 @@ func TestCrew(t *testing.T) {
 		}
 		run(t, trinity, chromedp.Click(css("[value=poll]")), chromedp.WaitVisible(css("#state.live")))
 
-		// A worker publishes what Neo writes, and the web process what Trinity does.
+		// A worker publishes what Neo writes, and the web process publishes what Trinity writes.
 		write(t, neo, "Follow the <b>white</b> rabbit.", "/publish")
 		for _, page := range both {
 			message(t, page, "Follow the <b>white</b> rabbit.")
@@ -44,7 +44,7 @@ func TestCrew(t *testing.T) {
 			message(t, page, "Knock, knock, Neo.")
 		}
 
-		// Every task has its result, and one that fails has it in red.
+		// Every task shows its result; the one that fails shows it in red.
 		for task, want := range map[string]string{
 			"/": "string: Wake up Neo.", "/fast": "Timeout", "/parallel": "Test result: Wake up Neo.", "/stat": `string: I'm worker "`,
 		} {

@@ -82,8 +82,8 @@ const formPage = `<!doctype html>
 </body>
 </html>`
 
-// startForm serves a page with the form of shop. With the query script its script is loaded, and
-// with lax the browser does not check the values itself. No page may run anything inline.
+// startForm serves a page with the form of shop. The query parameter script loads the form's
+// script, and lax turns off the browser's own checks. The page may not run inline scripts.
 func startForm(t *testing.T) string {
 	t.Helper()
 	c, err := service.New(service.Config{}, new(shop), service.Configure(transport.Config{URI: "amqp://localhost"}))
@@ -147,12 +147,12 @@ func startForm(t *testing.T) string {
 // by selects the input with a name.
 func by(name string) css { return css(fmt.Sprintf("[name=%q]", name)) }
 
-// value is an expression in JavaScript: the value of the input with a name.
+// value returns a JavaScript expression for the value of the input with a name.
 func value(name string) string {
 	return fmt.Sprintf("document.querySelector(%q)?.value", string(by(name)))
 }
 
-// done waits until the page has the arguments that were sent.
+// done waits until the page shows the arguments that were sent.
 func done(t *testing.T, page context.Context, want string) {
 	t.Helper()
 	run(t, page, chromedp.WaitVisible(css("#done")))
@@ -165,7 +165,7 @@ func done(t *testing.T, page context.Context, want string) {
 	}
 }
 
-// TestFormRows adds and removes rows, groups and entries, with the script and without it: the
+// TestFormRows adds and removes rows, groups and entries, with and without the script. The
 // arguments are the same.
 func TestFormRows(t *testing.T) {
 	ctx := browser(t, hosttest.Chromium(t))
@@ -219,8 +219,8 @@ func TestFormRows(t *testing.T) {
 	}
 }
 
-// TestFormFaults sends wrong values. They are shown at their fields, and the links of the summary
-// lead there.
+// TestFormFaults sends wrong values. They are shown at their fields, to which the links of the
+// summary lead.
 func TestFormFaults(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	run(t, page, chromedp.Navigate(startForm(t)+"?script&lax"), chromedp.WaitVisible(css("#run")),
@@ -244,8 +244,8 @@ func TestFormFaults(t *testing.T) {
 	is(t, page, `document.querySelector(":target").name`, `=== "/order/count"`)
 }
 
-// TestFormKeyboard fills in the form with nothing but the keyboard, the picker of the time too.
-// Enter in a text sends the form, and adds no row.
+// TestFormKeyboard fills in the form with only the keyboard, including the picker of the time.
+// Enter in a text field sends the form and does not add a row.
 func TestFormKeyboard(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	run(t, page, chromedp.Navigate(startForm(t)+"?script"), chromedp.WaitVisible(css("#run")))
@@ -293,8 +293,8 @@ func TestFormKeyboard(t *testing.T) {
 	done(t, page, `{"order":{"product":"tea","count":1,"plan":"pro","at":"2026-01-02T15:04:05+02:00","lines":[{"name":"one","sizes":[]}],"labels":{},"pin":"1"},"test_only":true,"tags":["new"]}`)
 }
 
-// TestFormAxe has axe-core look at the form: blank, with rows, and with faults, in the dark and on
-// a phone.
+// TestFormAxe runs axe-core on the form: blank, with rows, and with faults, in dark mode and on a
+// phone.
 func TestFormAxe(t *testing.T) {
 	axe := hosttest.Axe(t)
 	page := tab(t, browser(t, hosttest.Chromium(t)))

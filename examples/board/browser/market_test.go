@@ -42,14 +42,14 @@ type Market struct {
 		Clean  timer.Cron         `timer:"0 3 * * *" tz:"Europe/Madrid"`
 	}
 
-	begun  chan marketUpdate      // an update has begun
+	begun  chan marketUpdate      // receives each update that begins
 	steps  chan marketStep        // what it does next
-	broken *atomic.Pointer[error] // why no bill can be written
+	broken *atomic.Pointer[error] // why bills cannot be written
 	billed chan int               // the orders of bills
 }
 
 type (
-	// marketPrices are where an update finds the prices.
+	// marketPrices says where an update finds the prices.
 	marketPrices struct {
 		Supplier string     `json:"supplier" enum:"Norte,Sur,Este" doc:"Whose list is read."`
 		Factor   float64    `json:"factor" min:"0.5" max:"2" default:"1" doc:"By which each price is multiplied."`
@@ -60,7 +60,7 @@ type (
 		prices              marketPrices
 		testOnly, sendEmail bool
 	}
-	// A marketStep is how far an update has come. At 1 it ends.
+	// A marketStep is the progress of an update, which ends at 1.
 	marketStep struct {
 		fraction float64
 		text     string
@@ -114,7 +114,7 @@ func (m *Market) Bill(_ context.Context, bill marketBill) error {
 
 func (*Market) Clean(context.Context) error { return nil }
 
-// Docs has the titles and texts that people read.
+// Docs returns the titles and texts that people read.
 func (*Market) Docs() service.Docs {
 	return service.Docs{Text: "Prices, orders and what was sold.", Rows: map[string]service.RowDocs{
 		"Update": {Title: "Update the prices", Text: "Reads the list of a supplier, and changes the prices in the shop."},
@@ -123,7 +123,7 @@ func (*Market) Docs() service.Docs {
 	}}
 }
 
-// A market is the service with its panel, and what closes the database.
+// A market is the service with its panel.
 type market struct {
 	*Market
 	url      string
@@ -216,7 +216,7 @@ func (m *market) bill(t *testing.T, orders ...int) {
 	}
 }
 
-// breakBills has the consumer park what it gets.
+// breakBills makes the consumer park the orders that it receives.
 func (m *market) breakBills() {
 	fault := errors.New("the printer has no paper")
 	m.broken.Store(&fault)
@@ -228,7 +228,7 @@ func (m *market) open(t *testing.T, page context.Context, path string) {
 	run(t, page, chromedp.Navigate(m.url+path))
 }
 
-// follow clicks on a link or a button that leads to another page, and waits for that.
+// follow clicks on a link or a button that leads to another page, and waits for that page.
 func follow(t *testing.T, page context.Context, selector string) {
 	t.Helper()
 	if _, err := chromedp.RunResponse(page, chromedp.Click(css(selector))); err != nil {
@@ -245,7 +245,7 @@ func (m *market) logIn(t *testing.T, page context.Context, name string) {
 	m.until(t, page, "/", "Prices, orders and what was sold.")
 }
 
-// until opens a page until it has a text: what services say comes when they can.
+// until reloads a page until it contains a text, because answers of services may arrive late.
 func (m *market) until(t *testing.T, page context.Context, path, want string) {
 	t.Helper()
 	hosttest.Eventually(t, path+" has "+want, func() bool {
@@ -258,13 +258,13 @@ func (m *market) until(t *testing.T, page context.Context, path, want string) {
 	})
 }
 
-// shows waits until an element has a text, among others.
+// shows waits until the text of an element contains a text.
 func shows(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
 	is(t, page, text(selector), fmt.Sprintf(".includes(%q)", want))
 }
 
-// look shows a page as on a screen of this width, light or dark.
+// look sets the width of the screen, and light or dark mode.
 func look(t *testing.T, page context.Context, width int64, scheme string) {
 	t.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}

@@ -21,8 +21,8 @@ var (
 	pictures = flag.String("pictures", "", "make a picture of each page of the panel in this `folder`")
 )
 
-// faults returns what axe-core finds on the page. rules limit what it looks for, as in
-// color-contrast; none of them are all.
+// faults returns what axe-core finds on the page. If rules are given, such as color-contrast, it
+// checks only those.
 func faults(t *testing.T, page context.Context, rules ...string) (faults []string) {
 	t.Helper()
 	limits := map[string]any{}
@@ -55,14 +55,14 @@ type gallery struct {
 	axe  string
 }
 
-// inspect has axe-core look at the page as it is on a screen and on a phone, light and dark. It
+// inspect runs axe-core on the page on a screen and on a phone, in light and dark mode. It only
 // logs faults that are not serious. The page may not be wider than the screen.
 func (g *gallery) inspect(name string) {
 	t := g.t
 	t.Helper()
 	run(t, g.page, chromedp.Evaluate[chromedp.Void](g.axe))
 	for _, width := range []int64{1280, 375} {
-		var rules []string // of dark pages, only their colours are different
+		var rules []string // on dark pages, check only the colours, because the rest is the same
 		for _, scheme := range []string{"light", "dark"} {
 			look(t, g.page, width, scheme)
 			what := fmt.Sprintf("%s-%s-%d", name, scheme, width)
@@ -86,8 +86,8 @@ func (g *gallery) inspect(name string) {
 	}
 }
 
-// widest is an expression in JavaScript: the page's width and what is beyond the screen, "" if the
-// page fits.
+// widest is a JavaScript expression that returns the page's width and what lies beyond the screen,
+// or "" if the page fits.
 const widest = `(() => {
 	const page = document.documentElement;
 	if (page.scrollWidth <= page.clientWidth) return "";
@@ -95,7 +95,7 @@ const widest = `(() => {
 	return page.scrollWidth + " " + out.slice(0, 3).map((one) => one.outerHTML.slice(0, 120)).join(" ");
 })()`
 
-// picture makes a picture of what the screen shows, if it was asked for.
+// picture takes a screenshot, if one was requested.
 func (g *gallery) picture(name string) {
 	g.t.Helper()
 	var files []string
@@ -119,7 +119,7 @@ func (g *gallery) picture(name string) {
 	}
 }
 
-// TestPanelPages has axe-core look at all pages of the panel.
+// TestPanelPages runs axe-core on all pages of the panel.
 func TestPanelPages(t *testing.T) {
 	axe := hosttest.Axe(t)
 	chromium := hosttest.Chromium(t)
@@ -133,7 +133,7 @@ func TestPanelPages(t *testing.T) {
 	}
 }
 
-// strangers inspects what those see who have not logged in, or may do little.
+// strangers inspects the pages for people who have not logged in, or have few permissions.
 func (g *gallery) strangers() {
 	g.open(g.t, g.page, "/login")
 	g.inspect("login")
@@ -156,7 +156,7 @@ func (g *gallery) strangers() {
 	g.inspect("away")
 }
 
-// rows inspects the pages on which rows are started.
+// rows inspects the pages that start rows.
 func (g *gallery) rows() {
 	g.logIn(g.t, g.page, "ann")
 	g.inspect("home")
@@ -218,7 +218,7 @@ func (g *gallery) start(supplier string) {
 	hosttest.Next(g.t, g.begun)
 }
 
-// submit has an update started, which may have to wait, and shows its page.
+// submit requests an update, which may have to wait, and shows its page.
 func (g *gallery) submit(supplier string) {
 	g.t.Helper()
 	g.open(g.t, g.page, updatePath)
@@ -249,7 +249,7 @@ func (g *gallery) dead() {
 	g.inspect("dead-drop")
 }
 
-// operations inspects the other pages for those who run the fleet.
+// operations inspects the other pages for operators.
 func (g *gallery) operations() {
 	t, page := g.t, g.page
 	g.logIn(t, page, "root")

@@ -22,7 +22,7 @@ const (
 	reportPath = "/services/market/Report"
 )
 
-// TestPanel does what people do at the panel: from a wrong password to the log-out.
+// TestPanel does what people do with the panel, from a wrong password to logging out.
 func TestPanel(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	m := startMarket(t)
@@ -36,7 +36,7 @@ func TestPanel(t *testing.T) {
 	is(t, page, "document.querySelector('#name').value", `=== "ann"`)
 	m.logIn(t, page, "ann")
 
-	// A row with a checkbox, which asks before it runs.
+	// A row with a checkbox, which asks for confirmation.
 	follow(t, page, fmt.Sprintf(".card[href=%q]", updatePath))
 	equal(t, page, "h1", "Update the prices")
 	run(t, page, chromedp.SetValue(by("/prices/supplier"), "Norte"), chromedp.Click(by("/test_only")), chromedp.Click(by("add:/prices/shelves")),
@@ -62,7 +62,8 @@ func TestPanel(t *testing.T) {
 	shows(t, page, ".result", "changed 1204")
 	is(t, page, "window.same", "=== true") // the browser has not loaded the page again
 
-	// The same again goes through the form, because the row asks. It is cancelled while it runs.
+	// Running it again goes through the form, because the row asks for confirmation. It is
+	// cancelled while it runs.
 	follow(t, page, "form[action$='/again'] button")
 	is(t, page, "document.querySelector('[name=\"/test_only\"]').checked", "=== true")
 	is(t, page, value("/prices/shelves/0"), `=== "tea"`)
@@ -73,7 +74,7 @@ func TestPanel(t *testing.T) {
 	follow(t, page, "form[action$='/cancel'] button")
 	shows(t, page, ".lead .state", "Cancelled")
 
-	// A call, which fails, then runs with changes, and again.
+	// A call that fails, then runs with changes, and then again.
 	m.open(t, page, reportPath)
 	run(t, page, chromedp.SetValue(by("/month"), "2026-13"))
 	follow(t, page, ".sheet .primary")
@@ -91,7 +92,7 @@ func TestPanel(t *testing.T) {
 		t.Errorf("Run again has shown %s again", first)
 	}
 
-	// The history has it all.
+	// The history shows all of it.
 	follow(t, page, ".top a[href='/runs']")
 	is(t, page, "document.querySelectorAll('.runs tbody tr').length", "=== 5")
 
@@ -103,7 +104,7 @@ func TestPanel(t *testing.T) {
 	equal(t, page, "h1", "Log in")
 }
 
-// retryDead parks a message, and has it tried again from the page about it.
+// retryDead parks a message, and retries it from its page.
 func (m *market) retryDead(t *testing.T, page context.Context) {
 	t.Helper()
 	m.breakBills()
@@ -131,8 +132,8 @@ func address(t *testing.T, page context.Context) string {
 	return location
 }
 
-// TestPanelForbidden has a user open and run a row who is not in a group above the row's, in the
-// browser and without one. TestRefusedCalls of package grant does so at the worker.
+// TestPanelForbidden lets a user who is not in a parent group of the row's open and run it, in the
+// browser and without one. TestRefusedCalls of package grant does the same at the worker.
 func TestPanelForbidden(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	m := startMarket(t)
@@ -171,7 +172,7 @@ func TestPanelForbidden(t *testing.T) {
 	}
 }
 
-// TestPanelPlain runs a row in a browser that runs no scripts.
+// TestPanelPlain runs a row in a browser without scripts.
 func TestPanelPlain(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	m := startMarket(t)
@@ -195,8 +196,8 @@ func TestPanelPlain(t *testing.T) {
 	shows(t, page, ".result", "changed 1204")
 }
 
-// TestPanelKeyboard logs in, runs a row and opens its result with nothing but the keyboard. What
-// has the focus can be seen.
+// TestPanelKeyboard logs in, runs a row and opens its result with only the keyboard. The focus is
+// always visible.
 func TestPanelKeyboard(t *testing.T) {
 	page := tab(t, browser(t, hosttest.Chromium(t)))
 	m := startMarket(t)
@@ -233,7 +234,7 @@ func TestPanelKeyboard(t *testing.T) {
 	sent(kb.Enter)
 	m.until(t, page, "/", "Prices, orders and what was sold.")
 
-	// The first Tab of a page is the link past the navigation.
+	// The first Tab on a page leads to the link that skips the navigation.
 	if n := to(".skip"); n != 1 {
 		t.Errorf("the link to the content comes after %d keys", n)
 	}
@@ -251,8 +252,8 @@ func TestPanelKeyboard(t *testing.T) {
 	to(".who button")
 }
 
-// focusState is an expression in JavaScript: whether the element that the selector finds has the
-// focus, or else what is wrong with the one that has it.
+// focusState is a JavaScript expression: true if the element that the selector finds has the focus,
+// otherwise what is wrong with the element that has it.
 const focusState = `(() => {
 	const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
 	if (at === document.body) return "elsewhere";

@@ -55,7 +55,7 @@ type Store struct {
 func (*Store) Take(_ context.Context, count int) (left int, err error) { return 10 - count, nil }
 func (s *Store) OnPassed(_ context.Context, left int) error            { s.passed <- left; return nil }
 
-// A collector is the receiver of the OpenTelemetry collector.
+// A collector is the OpenTelemetry collector's receiver.
 type collector struct {
 	traces  consumertest.TracesSink
 	metrics consumertest.MetricsSink
@@ -94,10 +94,10 @@ func collect(t *testing.T, protocol, address string) *collector {
 	return c
 }
 
-// A span is what a trace view shows of one.
+// A span is what a trace viewer shows of a span.
 type span struct{ service, name, id, parent, trace string }
 
-// spans returns what has arrived.
+// spans returns the spans received so far.
 func (c *collector) spans() (all []span) {
 	for _, traces := range c.traces.AllTraces() {
 		for _, of := range traces.ResourceSpans().All() {
@@ -127,7 +127,7 @@ func path(all []span, s span) string {
 	return own
 }
 
-// metricNames returns the names of the metrics that have arrived.
+// metricNames returns the names of the metrics received so far.
 func (c *collector) metricNames() (names []string) {
 	for _, metrics := range c.metrics.AllMetrics() {
 		for _, of := range metrics.ResourceMetrics().All() {
@@ -141,7 +141,7 @@ func (c *collector) metricNames() (names []string) {
 	return names
 }
 
-// startRelay runs the service in Python until the test ends.
+// startRelay runs the Python service until the test ends.
 func startRelay(t *testing.T, uri string) {
 	t.Helper()
 	cmd := exec.Command(hosttest.Python(t, hosttest.Kombu5_2), "-m", "nameko", "run", "--config", "config.yaml", "relay")
@@ -151,8 +151,8 @@ func startRelay(t *testing.T, uri string) {
 	p.Line("services started: ")
 }
 
-// TestOneTrace follows a call from Go to Python to Go, and an event from Python to Go. The
-// environment alone says where spans are sent to, by each protocol.
+// TestOneTrace follows a call from Go to Python to Go, and an event from Python to Go. Only
+// environment variables say where spans are sent, with each protocol.
 func TestOneTrace(t *testing.T) {
 	for exporter, receiver := range map[string]string{"grpc": "grpc", "http/protobuf": "http"} {
 		t.Run(receiver, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestOneTrace(t *testing.T) {
 					t.Fatalf("got %d, %v, want 7", left, err)
 				}
 				hosttest.Receive(t, "the event", store.passed)
-				hosttest.Close(t, here.Stop) // sends the last spans and metrics
+				hosttest.Close(t, here.Stop) // flushes the last spans and metrics
 				hosttest.Close(t, there.Stop)
 				judge(t, c)
 			})
@@ -178,7 +178,7 @@ func TestOneTrace(t *testing.T) {
 	}
 }
 
-// judge checks what the collector has.
+// judge checks what the collector has received.
 func judge(t *testing.T, c *collector) {
 	t.Helper()
 	const call = "front: Server front.order > front: Client relay.pass_on"
