@@ -52,7 +52,7 @@ func (c *command) watchStats(ctx context.Context, s *asking) error {
 		for first := true; ; first = false {
 			answers, err := fleet.Survey(ctx, conn, s.Question)
 			if ctx.Err() != nil { // Ctrl-C
-				return nil //nolint:nilerr // this is how a watch ends
+				return nil //nolint:nilerr // it is how a watch ends
 			}
 			if err != nil {
 				return err

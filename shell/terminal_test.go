@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 )
 
-// Output is escaped only if it goes to a terminal. /dev/null is a device like one.
+// Text is escaped only if it goes to a terminal. /dev/null is a device like one.
 func TestGuarded(t *testing.T) {
 	t.Parallel()
 	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)

@@ -85,7 +85,7 @@ type Report struct {
 func (a *Availability) Tell(_ context.Context, o jobs.Outcome) error {
 	var r Report
 	if err := o.Decode(&r); err != nil || !r.SendEmail {
-		return nil //nolint:nilerr // a failed job has no report
+		return nil //nolint:nilerr // a job that failed has no report
 	}
 	a.Journal.Note("email about " + o.Name)
 	return nil
