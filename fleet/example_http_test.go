@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Shop puts an application written with net/http behind a queue.
+// Shop has an application of net/http behind a queue.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
