@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Environment variables that replace flags whose values can contain a password.
+// Environment variables for flags whose values can contain a password.
 const (
 	brokerVariable     = "GOMEKO_BROKER"
 	managementVariable = "GOMEKO_MANAGEMENT"

@@ -65,7 +65,8 @@ type attemptView struct {
 	Stack   string    `json:"stack,omitempty"`
 }
 
-// secretsOf reads which rows workers have marked as secret. If all is set, nothing is hidden.
+// secretsOf reads which jobs have sensitive arguments, according to their workers. If all is set,
+// nothing is hidden.
 func secretsOf(ctx context.Context, s *store.Store, all bool) (jobview.Secrets, error) {
 	if all {
 		return nil, nil

@@ -24,7 +24,7 @@ type jobsSettings struct {
 }
 
 const (
-	// storeVariable replaces the key gomeko.jobs.store and the flag --store.
+	// storeVariable is the environment variable for the key gomeko.jobs.store and the flag --store.
 	storeVariable = "GOMEKO_JOBS_STORE"
 
 	// storeFile is the SQLite file, next to the configuration, that processes with an embedded

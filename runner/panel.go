@@ -51,7 +51,8 @@ func checkDatabase(uri string) error {
 }
 
 const (
-	// panelVariable replaces the key gomeko.panel.database and the flag --database.
+	// panelVariable is the environment variable for the key gomeko.panel.database and the flag
+	// --database.
 	panelVariable = "GOMEKO_PANEL_DATABASE"
 
 	// panelFile is the SQLite file, next to the configuration, that is used if no database is

@@ -21,7 +21,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// tokenVariable replaces the flag --token.
+// tokenVariable is the environment variable for the flag --token.
 const tokenVariable = "GOMEKO_PANEL_TOKEN"
 
 // runTime limits how long it may take to end a cancelled run and record the outcome.
