@@ -103,8 +103,8 @@ func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 	return s, nil
 }
 
-// Open opens a listener for an admin address: host:port, or unix: and a path. It is used by
-// processes that open the address for another one; see [Config].Open.
+// Open opens a listener for an admin address: host:port, or unix: and a path. A process calls it to
+// open the address on behalf of another, which receives the listener with its [Config].Open.
 func Open(ctx context.Context, address string) (net.Listener, error) {
 	if err := check(address); err != nil {
 		return nil, err

@@ -49,7 +49,8 @@ type batch struct {
 	copied int64 // bytes of messages in bytes, which the memory alarm counts
 }
 
-// A queuedBody is a body to write after the first after bytes of its batch. It holds its message.
+// A queuedBody is a body that is written when its batch has been written up to the offset after. It
+// holds its message.
 type queuedBody struct {
 	after   int
 	channel uint16
