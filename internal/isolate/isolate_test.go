@@ -141,6 +141,7 @@ func TestProcessEnds(t *testing.T) {
 		{"stack", service.ProcessCrashed, "fatal error: stack overflow"},
 		{"address", service.ProcessCrashed, "fatal error: fault"},
 		{"frames", service.ProcessBroken, ""},
+		{"outcome", service.ProcessBroken, "a frame of the kind 'O'"},
 		{"huge", service.ProcessBroken, "4294967"},
 	} {
 		_, err := press[int](t.Context(), l, "Break", test.how)

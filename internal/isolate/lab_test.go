@@ -111,6 +111,9 @@ func (l *Lab) Break(_ context.Context, how string) (int, error) {
 	case "frames":
 		_, _ = os.NewFile(4, "frames").Write([]byte("Ohostile frames"))
 		select {}
+	case "outcome": // with a head that is not an outcome
+		_, _ = os.NewFile(4, "frames").Write([]byte{'O', 0, 0, 0, 6, 0, 0, 0, 2, '[', ']'})
+		select {}
 	case "huge":
 		_, _ = os.NewFile(4, "frames").Write([]byte{'O', 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2, '{', '}'})
 		select {}

@@ -49,17 +49,21 @@ func (o *occupation) run(f frame) (any, error) {
 	}
 }
 
-// finish returns the child to the pool, and returns the outcome.
+// finish returns the child to the pool, and returns the outcome. A child whose outcome cannot be
+// read is killed.
 func (o *occupation) finish(f frame) (any, error) {
 	o.occupied.Store(nil)
 	o.crash.settle(o.process)
-	o.pool.succeeded()
-	o.pool.put(o.process)
 	var out outcome
 	if err := f.read(&out); err != nil {
+		text := err.Error()
+		o.broken.Store(&text)
 		o.kill()
-		return nil, err
+		<-o.gone
+		return nil, o.died()
 	}
+	o.pool.succeeded()
+	o.pool.put(o.process)
 	switch {
 	case out.Failure != nil:
 		return nil, out.Failure.error(o.call)

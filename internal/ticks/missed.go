@@ -48,7 +48,8 @@ func (m Missed) due(s Schedule, last, now time.Time) (tick time.Time, skipped in
 }
 
 // skip goes through the ticks of a schedule, starting with one that is due. It returns the earliest
-// of the last keep ticks that are due, and the number of ticks before it.
+// of the last keep ticks that are due, and the number of ticks before it. That number is too low if
+// it is more than maxCounted.
 func skip(s Schedule, tick, now time.Time, keep int) (time.Time, int) {
 	kept := []time.Time{tick}
 	skipped := 0
@@ -56,10 +57,25 @@ func skip(s Schedule, tick, now time.Time, keep int) (time.Time, int) {
 		if len(kept) == keep {
 			kept = kept[1:]
 			if skipped++; skipped == maxCounted {
-				next = s.Next(now.Add(-time.Hour))
+				tick, n := last(s, now, keep)
+				return tick, skipped + n
 			}
 		}
 		kept = append(kept, next)
 	}
 	return kept[0], skipped
+}
+
+// last returns the earliest of the last keep ticks until now, and how many ticks it has seen before
+// it. It looks back further and further, and the schedule must have as many ticks.
+func last(s Schedule, now time.Time, keep int) (time.Time, int) {
+	for back := time.Hour; ; back *= 4 {
+		var seen []time.Time
+		for next := s.Next(now.Add(-back)); !next.After(now); next = s.Next(next) {
+			seen = append(seen, next)
+		}
+		if n := len(seen) - keep; n >= 0 {
+			return seen[n], n
+		}
+	}
 }

@@ -41,6 +41,8 @@ func TestMissed(t *testing.T) {
 		{"cron, skip", MissedSkip, expression("0 13 * * *"), 64 * time.Minute, 25 * time.Hour, 1},
 		{"cron, skip, in time", MissedSkip, expression("0 13 * * *"), 63 * time.Minute, time.Hour, 0},
 		{"cron, once, after a week", MissedOnce, expression("* * * * * *"), 168*time.Hour + 1, 168 * time.Hour, maxCounted + 3600 - 1},
+		{"cron, all, after months", MissedAll, expression("* * * * *"), 149_760*time.Minute + 1, (149_760 - 999) * time.Minute, maxCounted + 64*60 - 1000},
+		{"cron, all, after years", MissedAll, expression("0 * * * *"), 200_000*time.Hour + 1, (200_000 - 999) * time.Hour, maxCounted + 1024 - 1000},
 	} {
 		got, skipped := Plan{Schedule: c.schedule, Missed: c.missed}.Due(noon, noon.Add(c.now))
 		if got.Sub(noon) != c.want || skipped != c.skipped {
