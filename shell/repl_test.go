@@ -71,9 +71,9 @@ func TestLoop(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends what is running, but not the shell.
+// Ctrl-C ends what is running, but not the shell. The test is not parallel, because the signal
+// interrupts all shells of the process.
 func TestLoopInterrupted(t *testing.T) {
-	t.Parallel()
 	var out, errs strings.Builder
 	s := &Shell{Stdout: &out, Stderr: &errs}
 	session, end := s.begin(t.Context())

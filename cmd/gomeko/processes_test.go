@@ -326,7 +326,7 @@ func TestProcessesUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nobody must be able to run the program
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the user nobody must be able to run the program
 		t.Fatal(err)
 	}
 	program, admin := filepath.Join(dir, "page"), filepath.Join(t.TempDir(), "admin.sock")

@@ -63,7 +63,7 @@ func (*Worker) Dead(ctx context.Context) (string, error) {
 
 // Loop never returns and ignores its ctx. Its process is killed.
 func (*Worker) Loop(context.Context) error {
-	for { //nolint:staticcheck // it is about a loop that nothing ends
+	for { //nolint:staticcheck // the loop must not end
 	}
 }
 
