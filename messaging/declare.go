@@ -41,11 +41,13 @@ func Declare(values ...any) fx.Option {
 		case Queue:
 			err = v.declare(&d)
 		case *Exchange, *Queue:
-			err = fmt.Errorf("it is given as %T: remove the &", v)
+			err = fmt.Errorf("is given as %T: remove the &", v)
 		case Binding:
-			err = errors.New("it is a messaging.Binding: put it into the Bindings of a messaging.Queue")
+			err = errors.New("is a messaging.Binding: put it into the Bindings of a messaging.Queue")
+		case nil:
+			err = errors.New("is nil: pass values of messaging.Exchange and messaging.Queue")
 		default:
-			err = fmt.Errorf("it is %T: pass values of messaging.Exchange and messaging.Queue", v)
+			err = fmt.Errorf("is a %T: pass values of messaging.Exchange and messaging.Queue", v)
 		}
 		if err != nil {
 			d.Mistakes = append(d.Mistakes, fmt.Errorf("value %d: %w", i+1, err))

@@ -46,7 +46,7 @@ func (s *server) declareSuspects(ctx context.Context) error {
 	}
 	err := s.shared.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{q}})
 	if errors.As(err, &refusal) {
-		s.shared.log.Warn("the broker refuses the queue of requests that may have ended their process: such requests run as others do",
+		s.shared.log.Warn("the broker refuses the queue for requests that may have ended their process: they run like all others",
 			"service", s.service, "queue", q.Name, "err", err)
 		return nil
 	}

@@ -40,8 +40,8 @@ func TestCronMistakes(t *testing.T) {
 		`Zone: tz "Europe/Madird" is not a time zone: write a name such as tz:"Europe/Madrid"`,
 		`Host: tz "Local" is not a time zone: write a name such as tz:"Europe/Madrid"`,
 		`Wide: jitter 10m must be less than the time between ticks, 10m0s, so that they keep their order`,
-		`Long: timeout 30m0s is longer than 25m0s: let the tick publish a message, and do the work where that is consumed`,
-		`Longer: timeout 26m0s is longer than 25m0s: let the tick publish a message, and do the work where that is consumed`,
+		`Long: timeout 30m0s is longer than 25m0s: for longer work, use a jobs.Job with the key cron`,
+		`Longer: timeout 26m0s is longer than 25m0s: for longer work, use a jobs.Job with the key cron`,
 		`Once: unknown key once in its tag: known keys: tz, timer, eager, jitter, missed, overlap, method, timeout, max_workers, sensitive, lenient, isolate, memory, doc, allow, confirm`,
 	}
 	if got := strings.ReplaceAll(errText(err), "service untimely: ", ""); got != strings.Join(want, "\n") {

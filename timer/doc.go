@@ -60,7 +60,7 @@
 //     as called when its call begins: a crash loses the call. The default, overlap:"skip", never
 //     overlaps and never loses a tick.
 //   - timeout:"30s" limits the call. A row that ticks once in the fleet may have at most 25
-//     minutes. For longer work, publish a message.
+//     minutes. For longer work, use a jobs.Job with the key cron.
 //
 // # Calls
 //

@@ -94,7 +94,7 @@ func (t *ticker) options(others ...string) error {
 	add(t.plan.ReadPolicies(tag))
 	add(t.bind())
 	if limit := t.row.Timeout(); t.inFleet && limit > maxTimeout {
-		add(fmt.Errorf("timeout %s is longer than %s: let the tick publish a message, and do the work where that is consumed", limit, maxTimeout))
+		add(fmt.Errorf("timeout %s is longer than %s: for longer work, use a jobs.Job with the key cron", limit, maxTimeout))
 	}
 	return errors.Join(mistakes...)
 }

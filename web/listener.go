@@ -41,7 +41,7 @@ type outgoingEvent struct {
 }
 
 var (
-	errFeeds       = &Error{Status: http.StatusServiceUnavailable, Message: "too many clients listen: try again"}
+	errFeeds       = &Error{Status: http.StatusServiceUnavailable, Message: "too many clients are listening: try again"}
 	errStopping    = &Error{Status: http.StatusServiceUnavailable, Message: "the service is stopping"}
 	errNoChannels  = &Error{Status: http.StatusForbidden, Message: "there is no channel that you may listen to"}
 	errFeedChannel = "a client must not listen to more than %d channels: gomeko.web.feed_max_channels"

@@ -61,7 +61,7 @@ func (b *outbox) newFrame(data []byte) (*frame, *Error) {
 	return f, nil
 }
 
-var errQueued = &Error{Status: http.StatusServiceUnavailable, Message: "too many bytes wait to be sent by websocket: try again"}
+var errQueued = &Error{Status: http.StatusServiceUnavailable, Message: "too many unsent bytes are queued for websockets: try again"}
 
 // release drops one user of the frame. The last one releases its memory.
 func (f *frame) release() {
