@@ -19,9 +19,10 @@
 // # Sessions
 //
 // Sessions are stored in the database of the accounts. The cookie contains a random token; the
-// database has only its hash. The token is replaced at login. A session ends [Config.Idle] after
-// the last request, at the latest [Config.Lifetime] after the login, and when the user is disabled
-// or their password is changed.
+// database has only its hash. The token is replaced at login, and when the user changes the
+// password. A session ends [Config.Idle] after the last request, at the latest [Config.Lifetime]
+// after the login, and when the user is disabled or their password is changed. If users change
+// their own passwords, the session in which they do so goes on.
 //
 // # Looks
 //

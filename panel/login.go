@@ -57,9 +57,7 @@ func logIn(v *visit) error {
 		form.Fault = "The name or the password is wrong."
 		return v.render(http.StatusUnauthorized, "login.html", "Log in", form)
 	case errors.As(err, &tooMany):
-		wait := max(1, int(time.Until(tooMany.Until).Seconds()+1))
-		v.w.Header().Set("Retry-After", strconv.Itoa(wait))
-		form.Fault = fmt.Sprintf("Too many logins have failed. Try again in %s.", (time.Duration(wait) * time.Second).String())
+		form.Fault = v.retryAfter(tooMany)
 		return v.render(http.StatusTooManyRequests, "login.html", "Log in", form)
 	case err != nil:
 		return away(v.ctx(), err)
@@ -67,15 +65,31 @@ func logIn(v *visit) error {
 	return v.begin(user, form.Next)
 }
 
-// begin starts the session of a user who has logged in, and opens the page next. The session gets a
-// new token. A token that an attacker has planted in the browser before is then useless.
+// retryAfter sets the header that says when the next login may be tried. It returns this for users.
+func (v *visit) retryAfter(tooMany *account.TooManyError) string {
+	wait := max(1, int(time.Until(tooMany.Until).Seconds()+1))
+	v.w.Header().Set("Retry-After", strconv.Itoa(wait))
+	return fmt.Sprintf("Too many logins have failed. Try again in %s.", (time.Duration(wait) * time.Second).String())
+}
+
+// begin starts the session of a user who has logged in, and opens the page next.
 func (v *visit) begin(user *account.User, next string) error {
+	if err := v.newSession(user); err != nil {
+		return err
+	}
+	return v.redirect(next)
+}
+
+// newSession replaces the session by one of a user, with a new token. A token that an attacker has
+// planted in the browser before is then useless.
+func (v *visit) newSession(user *account.User) error {
 	if err := v.sessions.Destroy(v.ctx()); err != nil {
 		return away(v.ctx(), err)
 	}
 	v.sessions.Put(v.ctx(), userKey, user.Name)
+	v.sessions.Put(v.ctx(), versionKey, user.SessionVersion)
 	v.user = user
-	return v.redirect(next)
+	return nil
 }
 
 func logOut(v *visit) error {

@@ -130,26 +130,18 @@ func TestFixation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := func(b *browser) string {
-		t.Helper()
-		cookies := b.Jar.Cookies(at)
-		if len(cookies) != 1 {
-			t.Fatalf("cookies: %v", cookies)
-		}
-		return cookies[0].Value
-	}
 	eve := s.as("eve")
-	for name, planted := range map[string]string{"of another session": token(eve), "made up": strings.Repeat("A", 43)} {
+	for name, planted := range map[string]string{"of another session": eve.token(), "made up": strings.Repeat("A", 43)} {
 		ann := s.browser()
 		ann.Jar.SetCookies(at, []*http.Cookie{{Name: "gomeko_panel", Value: planted}})
 		ann.post("/login", "name=ann&password="+url.QueryEscape(password)).want(http.StatusSeeOther, "")
-		if token(ann) == planted {
+		if ann.token() == planted {
 			t.Errorf("a token %s is used after the login", name)
 		}
 		ann.get("/").want(http.StatusOK, "ann Log out")
 		eve.get("/").lacks("ann")
 		var rows int
-		if err := s.db.QueryRowContext(t.Context(), `SELECT count(*) FROM gomeko_panel_session WHERE token = $1`, token(ann)).Scan(&rows); err != nil || rows != 0 {
+		if err := s.db.QueryRowContext(t.Context(), `SELECT count(*) FROM gomeko_panel_session WHERE token = $1`, ann.token()).Scan(&rows); err != nil || rows != 0 {
 			t.Errorf("the database has the token itself: %d, %v", rows, err)
 		}
 	}

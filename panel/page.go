@@ -33,7 +33,7 @@ type page struct {
 
 // allPages returns all pages, in the order of the navigation. Each file of pages adds its pages.
 func (p *Panel) allPages() []page {
-	return slices.Concat(homePages(), rowPages(), historyPages(), runPages(), operationsPages(), loginPages(), p.signOnPages(), fallbackPages())
+	return slices.Concat(homePages(), rowPages(), historyPages(), runPages(), operationsPages(), loginPages(), passwordPages(), p.signOnPages(), fallbackPages())
 }
 
 // fallbackPages handle requests that no other page handles.
@@ -115,7 +115,7 @@ func (v *visit) refuse(group string) error {
 	return err
 }
 
-// identify loads the user of the session. It ends the session if the user no longer exists.
+// identify loads the user of the session. It ends the session if it is no longer valid.
 func (v *visit) identify() error {
 	name := v.sessions.GetString(v.ctx(), userKey)
 	if name == "" {
@@ -123,13 +123,19 @@ func (v *visit) identify() error {
 	}
 	user, err := v.cfg.Accounts.User(v.ctx(), name)
 	switch {
-	case errors.Is(err, account.ErrUnknown) || err == nil && !user.Disabled.IsZero():
+	case errors.Is(err, account.ErrUnknown) || err == nil && !v.current(user):
 		return away(v.ctx(), v.sessions.Destroy(v.ctx()))
 	case err != nil:
 		return away(v.ctx(), err)
 	}
 	v.user = user
 	return nil
+}
+
+// current reports whether the session is still valid for its user: the user is not disabled, and
+// has the version with which the session began.
+func (v *visit) current(user *account.User) bool {
+	return user.Disabled.IsZero() && user.SessionVersion == v.sessions.GetInt64(v.ctx(), versionKey)
 }
 
 // askToLogIn redirects to the login, which leads back to the page.

@@ -15,8 +15,9 @@ import (
 
 // Keys of a session.
 const (
-	userKey  = "user"  // the name of the logged-in user
-	flashKey = "flash" // a message for the next page
+	userKey    = "user"    // the name of the logged-in user
+	versionKey = "version" // the user's SessionVersion at the login
+	flashKey   = "flash"   // a message for the next page
 
 	signOnKey = "sign_on" // state of a login elsewhere that this browser has begun
 	nextKey   = "next"    // the page after that login

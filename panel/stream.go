@@ -24,7 +24,7 @@ func (v *visit) mayWatch() (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case !user.Disabled.IsZero():
+	case !v.current(user):
 		return false, nil
 	}
 	v.user = user

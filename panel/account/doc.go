@@ -26,7 +26,7 @@
 //
 // Passwords are hashed with argon2id, with the parameters that OWASP recommends
 // (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html).
-// [Accounts.Login] limits guesses per user and per address, across all processes that use the
-// database. IPv6 addresses count by their /64 network. A new password ends the sessions and the
-// tokens of its user.
+// [Accounts.Login] and [Editor.ChangePassword] limit guesses per user and per address, across all
+// processes that use the database. IPv6 addresses count by their /64 network. A new password ends
+// the sessions and the tokens of its user.
 package account

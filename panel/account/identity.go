@@ -48,12 +48,13 @@ const maxIssued = 1000
 // [ErrDisabled], another [ErrRefused] for a name or a group that cannot be used, or that of the
 // database. The audit trail records each login and each change of the user's groups.
 func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*User, error) {
+	var version int64
 	name := clip.Text(text(id.Name), longestName)
 	err := refuse(id.check())
 	for range 2 { // another process may be adding the user
 		if err == nil || errors.Is(err, ErrNameTaken) {
 			err = a.transact(ctx, func(tx *sql.Tx) (err error) {
-				name, err = a.enter(ctx, tx, id, address)
+				name, version, err = a.enter(ctx, tx, id, address)
 				return err
 			})
 		}
@@ -61,7 +62,7 @@ func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*U
 	if err := a.note(ctx, Actor{name, address}, Entry{Action: "login", Object: name, Details: id.details()}, err); err != nil {
 		return nil, err
 	}
-	return a.User(ctx, name)
+	return a.userWith(ctx, name, version)
 }
 
 // refuse wraps err in an [ErrRefused]; it returns nil if err is nil.
@@ -95,12 +96,13 @@ func (id *Identity) check() error {
 	return nil
 }
 
-// enter returns the name of an identity's user, in a transaction that records the login.
-func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address string) (name string, err error) {
+// enter returns the name and the SessionVersion of an identity's user, in a transaction that
+// records the login.
+func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address string) (name string, version int64, err error) {
 	var had string
 	var disabled int64
-	err = tx.QueryRowContext(ctx, `SELECT i.name, i.groups, u.disabled_at FROM gomeko_panel_identity AS i JOIN gomeko_panel_user AS u ON u.name = i.name
-		WHERE i.issuer = $1 AND i.subject = $2`, id.Issuer, id.Subject).Scan(&name, &had, &disabled)
+	err = tx.QueryRowContext(ctx, `SELECT i.name, i.groups, u.disabled_at, u.session_version FROM gomeko_panel_identity AS i JOIN gomeko_panel_user AS u ON u.name = i.name
+		WHERE i.issuer = $1 AND i.subject = $2`, id.Issuer, id.Subject).Scan(&name, &had, &disabled, &version)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		had = "[]"
@@ -112,13 +114,13 @@ func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address s
 		_, err = tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET login_at = $2 WHERE name = $1`, name, a.now().UnixMicro())
 	}
 	if err != nil || id.Groups == nil {
-		return cmp.Or(name, clip.Text(text(id.Name), longestName)), err
+		return cmp.Or(name, clip.Text(text(id.Name), longestName)), version, err
 	}
 	var before []string
 	if err := json.Unmarshal([]byte(had), &before); err != nil {
-		return name, fmt.Errorf("user %s: groups of the issuer: %w", name, err)
+		return name, version, fmt.Errorf("user %s: groups of the issuer: %w", name, err)
 	}
-	return name, a.regroup(ctx, tx, name, id, before, address)
+	return name, version, a.regroup(ctx, tx, name, id, before, address)
 }
 
 // enrol adds the user of a new identity.

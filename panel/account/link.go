@@ -69,6 +69,9 @@ func unlink(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
 	if err == nil {
 		err = json.Unmarshal([]byte(given), &groups)
 	}
+	if err == nil { // first, so that the user's row is locked before others, as at a login
+		err = endSessions(ctx, tx, name)
+	}
 	for _, group := range groups {
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `DELETE FROM gomeko_panel_member WHERE path = $1 AND name = $2`, group, name)
@@ -76,9 +79,6 @@ func unlink(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
 	}
 	if err == nil {
 		_, err = tx.ExecContext(ctx, `DELETE FROM gomeko_panel_identity WHERE name = $1`, name)
-	}
-	if err == nil {
-		err = endSessions(ctx, tx, name)
 	}
 	return true, err
 }

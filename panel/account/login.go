@@ -79,57 +79,81 @@ func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error
 }
 
 func (a *Accounts) login(ctx context.Context, name, password, address string) (*User, error) {
-	// A try counts before its password is compared, so that concurrent guesses count too.
-	if err := a.try(ctx, addressSubject(address), freeOfAddress); err != nil {
+	var version int64
+	err := a.authenticate(ctx, name, password, address, func(found credential) (ok bool, err error) {
+		version = found.version
+		newHash := found.hash
+		if found.old {
+			if newHash, err = a.hash(ctx, password); err != nil {
+				return false, err
+			}
+		}
+		return a.loggedIn(ctx, found, newHash, address)
+	})
+	if err != nil {
 		return nil, err
+	}
+	return a.userWith(ctx, name, version)
+}
+
+// A credential is the password of a user, as the database has it.
+type credential struct {
+	name    string
+	hash    string
+	old     bool  // the cost of the hash differs from that of new ones
+	version int64 // the user's SessionVersion
+}
+
+// authenticate calls accept with the credential of a user if the password is right. It counts a try
+// before it compares the password, so that concurrent guesses count too. accept returns false if
+// the user was changed meanwhile, since hashing a password takes long enough for that.
+func (a *Accounts) authenticate(ctx context.Context, name, password, address string, accept func(credential) (bool, error)) error {
+	if err := a.try(ctx, addressSubject(address), freeOfAddress); err != nil {
+		return err
 	}
 	name, err := normal(name)
 	if err != nil {
-		return nil, ErrDenied
+		return ErrDenied
 	}
 	if err := a.try(ctx, userSubject(name), freeOfUser); err != nil {
-		return nil, err
+		return err
 	}
 	for range 2 { // a concurrent login of the user may hash the password again
-		var found bool
-		if found, err = a.enterWith(ctx, name, password, address); err != nil {
-			return nil, err
-		} else if found {
-			return a.User(ctx, name)
+		found, err := a.compare(ctx, name, password)
+		if err != nil {
+			return err
+		}
+		if ok, err := accept(found); ok || err != nil {
+			return err
 		}
 	}
-	return nil, ErrDenied
+	return ErrDenied
 }
 
-// enterWith compares a password and records the login. It returns false if the user was changed
-// meanwhile, since hashing a password takes long enough for that.
-func (a *Accounts) enterWith(ctx context.Context, name, password, address string) (bool, error) {
-	var hash string
+// compare returns the credential of a user if the password is right.
+func (a *Accounts) compare(ctx context.Context, name, password string) (credential, error) {
+	found := credential{name: name}
 	var disabled int64
-	err := a.db.QueryRowContext(ctx, `SELECT password, disabled_at FROM gomeko_panel_user WHERE name = $1`, name).Scan(&hash, &disabled)
+	err := a.db.QueryRowContext(ctx, `SELECT password, session_version, disabled_at FROM gomeko_panel_user WHERE name = $1`, name).
+		Scan(&found.hash, &found.version, &disabled)
 	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && hash == "":
+	case errors.Is(err, sql.ErrNoRows) || err == nil && found.hash == "":
 		if _, err = a.hash(ctx, password); err != nil { // takes as long as for an existing user
-			return false, err
+			return found, err
 		}
-		return false, ErrDenied
+		return found, ErrDenied
 	case err != nil:
-		return false, err
+		return found, err
 	}
-	ok, old, err := a.matches(ctx, password, hash)
+	ok, old, err := a.matches(ctx, password, found.hash)
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("user %s: %w", name, err)
+		return found, fmt.Errorf("user %s: %w", name, err)
 	case !ok || disabled != 0:
-		return false, ErrDenied
+		return found, ErrDenied
 	}
-	newHash := hash
-	if old {
-		if newHash, err = a.hash(ctx, password); err != nil {
-			return false, err
-		}
-	}
-	return a.loggedIn(ctx, name, hash, newHash, address)
+	found.old = old
+	return found, nil
 }
 
 // try counts a login of a subject, and returns a [TooManyError] if it must be delayed.
@@ -151,21 +175,26 @@ func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 }
 
 // loggedIn records a successful login, unless the password's hash has changed since it was
-// compared, or the user is disabled. It does not reset the tries of the address. Otherwise, a user
-// with an account could guess the passwords of others.
-func (a *Accounts) loggedIn(ctx context.Context, name, hash, newHash, address string) (bool, error) {
-	found := false
+// compared, or the user is disabled.
+func (a *Accounts) loggedIn(ctx context.Context, found credential, newHash, address string) (bool, error) {
+	ok := false
 	err := a.transact(ctx, func(tx *sql.Tx) (err error) {
-		found, err = changed(tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET password = $3, login_at = $4 WHERE name = $1 AND password = $2 AND disabled_at = 0`,
-			name, hash, newHash, a.now().UnixMicro()))
-		if err != nil || !found {
+		ok, err = changed(tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET password = $3, login_at = $4 WHERE name = $1 AND password = $2 AND disabled_at = 0`,
+			found.name, found.hash, newHash, a.now().UnixMicro()))
+		if err != nil || !ok {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name)); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE gomeko_panel_failure SET tries = tries - 1, next_at = last_at WHERE subject = $1 AND tries > 0`, addressSubject(address))
-		return err
+		return forgive(ctx, tx, found.name, address)
 	})
-	return found && err == nil, err
+	return ok && err == nil, err
+}
+
+// forgive clears the tries of a user who knows the password. Of the tries of the address, it takes
+// back only the last one. Otherwise, a user with an account could guess the passwords of others.
+func forgive(ctx context.Context, tx *sql.Tx, name, address string) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE gomeko_panel_failure SET tries = tries - 1, next_at = last_at WHERE subject = $1 AND tries > 0`, addressSubject(address))
+	return err
 }

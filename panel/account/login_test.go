@@ -28,25 +28,10 @@ func TestLoginMeanwhile(t *testing.T) {
 		hashing := a.Hashing()
 		login := func(name string, meanwhile func()) error {
 			t.Helper()
-			done := make(chan error, 1)
-			go func() {
+			return during(t, hashing, meanwhile, func() error {
 				_, err := a.Login(t.Context(), name, password, "203.0.113.9")
-				done <- err
-			}()
-			hosttest.Receive(t, "the login to compare the password", hashing)
-			meanwhile()
-			for {
-				select {
-				case hashing <- struct{}{}: // ends this one
-				case err := <-done:
-					return err
-				}
-				select {
-				case <-hashing: // begins the next one
-				case err := <-done:
-					return err
-				}
-			}
+				return err
+			})
 		}
 		err := login("ann", func() { a.SetHash(t, "ann", other) })
 		if got := a.Hash(t, "ann"); !errors.Is(err, account.ErrDenied) || got != other {
@@ -66,6 +51,27 @@ func TestLoginMeanwhile(t *testing.T) {
 			t.Errorf("a login at the same moment as another one: %v", err)
 		}
 	})
+}
+
+// during calls meanwhile while try hashes its first password, and returns the error of try.
+func during(t *testing.T, hashing chan struct{}, meanwhile func(), try func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- try() }()
+	hosttest.Receive(t, "the password to be compared", hashing)
+	meanwhile()
+	for {
+		select {
+		case hashing <- struct{}{}: // ends this one
+		case err := <-done:
+			return err
+		}
+		select {
+		case <-hashing: // begins the next one
+		case err := <-done:
+			return err
+		}
+	}
 }
 
 // TestHostileNames logs in with names that cannot be those of a user.
@@ -157,10 +163,18 @@ func TestLostEntries(t *testing.T) {
 				_, err := a.LoginAs(t.Context(), account.Identity{Issuer: "https://id.example.org", Subject: "1", Name: "ann"}, "")
 				return err
 			},
+			"right password": func() error {
+				_, err := a.As(account.Actor{Name: "ann"}).ChangePassword(t.Context(), password, "another "+password)
+				return err
+			},
+			"wrong password": func() error {
+				_, err := a.As(account.Actor{Name: "ann"}).ChangePassword(t.Context(), "wrong", "another "+password)
+				return err
+			},
 			"token": func() error { _, err := a.UserOf(t.Context(), "wrong", ""); return err },
 		} {
 			err := try()
-			if err == nil || errors.Is(err, account.ErrDenied) || errors.Is(err, account.ErrRefused) || errors.Is(err, account.ErrToken) ||
+			if err == nil || errors.Is(err, account.ErrDenied) || errors.Is(err, account.ErrRefused) || errors.Is(err, account.ErrToken) || errors.Is(err, account.ErrWrongPassword) ||
 				!strings.Contains(err.Error(), "the audit trail has no entry of it") {
 				t.Errorf("%s: %v", what, err)
 			}

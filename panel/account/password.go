@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -38,8 +39,10 @@ const (
 	saltSize, keySize = 16, 32
 )
 
-// checkPassword returns an error if a new password is not acceptable.
-func checkPassword(name, password string) error {
+// CheckPassword returns an error if a user may not have a new password. It says which rule the
+// password breaks.
+func CheckPassword(user, password string) error {
+	name := strings.ToLower(user)
 	runes := map[rune]bool{}
 	for _, r := range password {
 		runes[r] = true
@@ -57,9 +60,78 @@ func checkPassword(name, password string) error {
 	return nil
 }
 
+// ErrWrongPassword is the error of [Editor.ChangePassword] if the current password is wrong, or the
+// user is disabled or has no password. It does not say which.
+var ErrWrongPassword = errors.New("the current password is wrong")
+
+// ChangePassword replaces the current password of the actor, who is a user. Comparing the current
+// password counts as a login from the actor's address, with the same limits. ChangePassword ends
+// the user's sessions and tokens like [Editor.SetPassword]. It returns the user, for a new session.
+//
+// The error is [ErrWrongPassword], a [TooManyError], that of [CheckPassword] for the new password,
+// or that of the database. The audit trail records each try with an acceptable new password.
+func (e *Editor) ChangePassword(ctx context.Context, current, password string) (*User, error) {
+	a := e.accounts
+	name, err := normal(e.actor.Name)
+	if err == nil {
+		err = CheckPassword(name, password)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var version int64
+	entry := Entry{Actor: e.actor, Action: "user.passwd", Object: name}
+	err = a.authenticate(ctx, name, current, e.actor.Address, func(found credential) (bool, error) {
+		var err error
+		version, err = a.replacePassword(ctx, found, password, entry)
+		return version != 0, err
+	})
+	if errors.Is(err, ErrDenied) {
+		err = ErrWrongPassword
+	}
+	if err != nil {
+		return nil, a.note(ctx, e.actor, entry, err)
+	}
+	return a.userWith(ctx, name, version)
+}
+
+// replacePassword replaces a password that has been compared, unless its hash has changed since
+// then, or the user is disabled. It returns the user's new SessionVersion, or 0 if it has not
+// replaced the password.
+func (a *Accounts) replacePassword(ctx context.Context, found credential, password string, entry Entry) (version int64, err error) {
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return 0, err
+	}
+	err = a.transact(ctx, func(tx *sql.Tx) error {
+		ok, err := changed(tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET password = $3 WHERE name = $1 AND password = $2 AND disabled_at = 0`,
+			found.name, found.hash, hash))
+		if err != nil || !ok {
+			return err
+		}
+		if err := forgive(ctx, tx, found.name, entry.Actor.Address); err != nil {
+			return err
+		}
+		if err := endTokens(ctx, tx, found.name); err != nil {
+			return err
+		}
+		if err := endSessions(ctx, tx, found.name); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT session_version FROM gomeko_panel_user WHERE name = $1`, found.name).Scan(&version); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, entry)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return version, nil
+}
+
 // newHash returns the hash of a new password.
 func (a *Accounts) newHash(ctx context.Context, name, password string) (string, error) {
-	if err := checkPassword(name, password); err != nil {
+	if err := CheckPassword(name, password); err != nil {
 		return "", fmt.Errorf("user %s: %w", name, err)
 	}
 	return a.hash(ctx, password)

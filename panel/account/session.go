@@ -73,8 +73,11 @@ func (a *Accounts) SweepSessions(ctx context.Context) error {
 	return err
 }
 
-// endSessions deletes the sessions of a user.
+// endSessions ends the sessions of a user, including those that a login is about to save.
 func endSessions(ctx context.Context, tx *sql.Tx, name string) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET session_version = session_version + 1 WHERE name = $1`, name); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE name = $1`, name)
 	return err
 }

@@ -21,6 +21,13 @@ type User struct {
 	Disabled  time.Time // zero if the user may log in
 	LastLogin time.Time // zero if never
 
+	HasPassword bool // the user can log in with a password of the panel
+
+	// SessionVersion increases whenever all sessions of the user end. A session is valid only while
+	// the user has the version with which it began. A login returns the version of the moment when
+	// the password was compared, so a session that is saved after a change of the password ends.
+	SessionVersion int64
+
 	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, or "" if there
 	// is none.
 	Issuer, Subject string
@@ -166,6 +173,16 @@ func (a *Accounts) User(ctx context.Context, name string) (*User, error) {
 	return all[0], nil
 }
 
+// userWith returns the user with a name, for a session that begins with a version.
+func (a *Accounts) userWith(ctx context.Context, name string, version int64) (*User, error) {
+	u, err := a.User(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	u.SessionVersion = version
+	return u, nil
+}
+
 // Users returns all users, sorted by name.
 func (a *Accounts) Users(ctx context.Context) ([]*User, error) { return a.users(ctx, ``) }
 
@@ -175,11 +192,11 @@ func (a *Accounts) users(ctx context.Context, where string, args ...any) (all []
 	err = a.each(ctx, func(rows *sql.Rows) error {
 		u := &User{}
 		var created, disabled, login int64
-		err := rows.Scan(&u.Name, &u.Superuser, &created, &disabled, &login, &u.Issuer, &u.Subject)
+		err := rows.Scan(&u.Name, &u.Superuser, &created, &disabled, &login, &u.HasPassword, &u.SessionVersion, &u.Issuer, &u.Subject)
 		u.Created, u.Disabled, u.LastLogin = moment(created), moment(disabled), moment(login)
 		all, byName[u.Name] = append(all, u), u
 		return err
-	}, `SELECT name, superuser = 1, created_at, disabled_at, login_at,
+	}, `SELECT name, superuser = 1, created_at, disabled_at, login_at, password <> '', session_version,
 			coalesce((SELECT i.issuer FROM gomeko_panel_identity AS i WHERE i.name = u.name), ''),
 			coalesce((SELECT i.subject FROM gomeko_panel_identity AS i WHERE i.name = u.name), '')
 		FROM gomeko_panel_user AS u `+where+` ORDER BY name`, args...)
