@@ -5,12 +5,15 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
@@ -144,7 +147,12 @@ func text(selector string) string {
 func is(t *testing.T, page context.Context, expression, condition string) {
 	t.Helper()
 	same := chromedp.Poll[bool](expression+condition, chromedp.WithPollingTimeout(hosttest.Timeout/4))
-	if _, err := chromedp.Run(page, same); err != nil {
+	_, err := chromedp.Run(page, same)
+	var gone *cdproto.Error // the document was replaced meanwhile, as after a click on a link
+	for end := time.Now().Add(hosttest.Timeout / 4); errors.As(err, &gone) && time.Now().Before(end); {
+		_, err = chromedp.Run(page, same)
+	}
+	if err != nil {
 		got, _ := chromedp.Run(page, chromedp.Evaluate[any](expression))
 		t.Fatalf("%s: got %v, want %s: %v", expression, got, condition, err)
 	}
