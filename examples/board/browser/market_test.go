@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
@@ -228,11 +230,19 @@ func (m *market) open(t *testing.T, page context.Context, path string) {
 	run(t, page, chromedp.Navigate(m.url+path))
 }
 
-// follow clicks on a link or a button that leads to another page, and waits for that page.
+// follow clicks on a link or a button that leads to another page, and waits for that page. If live
+// progress replaces the element before the click, it clicks on the new one.
 func follow(t *testing.T, page context.Context, selector string) {
 	t.Helper()
-	if _, err := chromedp.RunResponse(page, chromedp.Click(css(selector))); err != nil {
-		t.Fatalf("%s: %v", selector, err)
+	var replaced *cdproto.Error
+	for {
+		_, err := chromedp.RunResponse(page, chromedp.Click(css(selector)))
+		if err == nil {
+			return
+		}
+		if !errors.As(err, &replaced) || !strings.Contains(replaced.Message, "node") {
+			t.Fatalf("%s: %v", selector, err)
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ func TestPanel(t *testing.T) {
 	}
 	shows(t, page, ".lead .state", "Running")
 	run(t, page, chromedp.Evaluate[chromedp.Void]("window.same = true"))
+	is(t, page, progressAfterRun, `=== "both"`)
 	m.steps <- marketStep{0.25, "300 of 1200 prices"}
 	shows(t, page, ".progress", "25 %: 300 of 1200 prices")
 	is(t, page, "document.querySelector('progress').value", "=== 25")
@@ -103,6 +104,15 @@ func TestPanel(t *testing.T) {
 	m.open(t, page, "/runs")
 	equal(t, page, "h1", "Log in")
 }
+
+// progressAfterRun makes the stream of a run send the whole live part and then a progress at the
+// same moment. It evaluates to the progress that the page shows then.
+const progressAfterRun = `(() => {
+	const events = document.querySelector("[sse-connect]")["htmx-internal-data"].sseEventSource;
+	events.dispatchEvent(new MessageEvent("run", { data: document.querySelector("[sse-swap=run]").innerHTML }));
+	events.dispatchEvent(new MessageEvent("progress", { data: "both" }));
+	return document.querySelector("[sse-swap=progress]").innerText;
+})()`
 
 // retryDead parks a message, and retries it from its page.
 func (m *market) retryDead(t *testing.T, page context.Context) {
