@@ -34,6 +34,7 @@ func TestPurgeAndDelete(t *testing.T) {
 	ch := open(t, b)
 	q := declare(t, ch)
 	publish(t, ch, q, "1", "2", "3")
+	length(t, ch, q) // all three have arrived
 	deliveries := consume(t, channelWithPrefetch(t, b, 1), q)
 	expect(t, deliveries, "1")
 	if got := b.Messages(); got != 3 {
