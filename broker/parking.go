@@ -121,7 +121,8 @@ func (ch *channel) mayDrop() bool {
 	return len(p.frames) == 0 || !p.orders && (ch.confirming || p.owed == len(p.frames))
 }
 
-// mayDrop reports whether mayDrop is true for every channel of the connection.
+// mayDrop reports whether the connection may be closed before the parked frames of its channels are
+// handled.
 func (c *conn) mayDrop() bool {
 	for _, ch := range c.channels {
 		if !ch.mayDrop() {

@@ -141,7 +141,7 @@ func (q *queue) succeed() {
 	}
 }
 
-// settle updates the counts for a delivered message that is no longer unacknowledged.
+// settle updates the counts for a delivered message that has been settled.
 func (q *queue) settle(e entry) {
 	q.unsettled--
 	q.unsettledBytes -= e.message.size()

@@ -12,8 +12,8 @@ import (
 // chan, a complex number, a map with such keys, and each exported field of such a type. A field
 // with omitempty or omitzero may have any type, since it can be left out, and an interface may have
 // any value. The errors begin with what and name, which say what t is the type of, such as
-// "parameter" and "user"; without a name, t's own is used. If one of the codecs of s was not made
-// by [New], it may encode other types, and there is no error.
+// "parameter" and "user"; without a name, t's own is used. If s has a codec that was
+// not made by [New], CheckEncode returns nil, because that codec may encode any type.
 func (s Set) CheckEncode(what, name string, t reflect.Type) error {
 	return s.check(what, name, t, false)
 }

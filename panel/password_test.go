@@ -316,8 +316,7 @@ func TestLateSession(t *testing.T) {
 			if err := f.accounts.SaveSession(t.Context(), late); err != nil {
 				t.Fatal(err)
 			}
-			for range live { //nolint:revive // until it is closed
-			}
+			hosttest.Closed(t, "the end of the stream", live)
 			f.wantSessions(1)
 			ann.get("/").leadsTo("/login")
 			f.wantSessions(0)

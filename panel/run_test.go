@@ -334,8 +334,7 @@ func TestLive(t *testing.T) {
 	events = ann.events(second + "/live")
 	next("run", "Running")
 	f.panel.Drain()
-	for range events { //nolint:revive // until it is closed
-	}
+	hosttest.Closed(t, "the end of the stream", events)
 	f.shop.updates <- "end"
 }
 

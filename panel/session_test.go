@@ -142,11 +142,9 @@ func TestEndOfLive(t *testing.T) {
 		if err := admin.Leave(t.Context(), "bob", "view"); err != nil {
 			t.Fatal(err)
 		}
-		for range his { //nolint:revive // until it is closed
-		}
+		hosttest.Closed(t, "the end of the stream", his)
 		ann.post("/logout", "").leadsTo("/login")
-		for range hers { //nolint:revive // until it is closed
-		}
+		hosttest.Closed(t, "the end of the stream", hers)
 		f.shop.updates <- "end"
 	})
 }

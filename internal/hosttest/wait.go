@@ -43,6 +43,24 @@ func Next[T any](t testing.TB, from <-chan T) T {
 	panic("unreachable")
 }
 
+// Closed receives from a channel until it is closed. It fails the test after [Timeout]; what names
+// the awaited end in the message.
+func Closed[T any](t testing.TB, what string, from <-chan T) {
+	t.Helper()
+	timeout := time.NewTimer(Timeout)
+	defer timeout.Stop()
+	for {
+		select {
+		case _, open := <-from:
+			if !open {
+				return
+			}
+		case <-timeout.C:
+			t.Fatalf("%s: not within %s", what, Timeout)
+		}
+	}
+}
+
 // Eventually waits until isSo returns true, polling as [Poll] does. It fails the test after
 // [Timeout]. It is for conditions that no channel reports.
 func Eventually(t testing.TB, what string, isSo func() bool) {

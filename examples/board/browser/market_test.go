@@ -234,15 +234,13 @@ func (m *market) open(t *testing.T, page context.Context, path string) {
 // progress replaces the element before the click, it clicks on the new one.
 func follow(t *testing.T, page context.Context, selector string) {
 	t.Helper()
+	_, err := chromedp.RunResponse(page, chromedp.Click(css(selector)))
 	var replaced *cdproto.Error
-	for {
-		_, err := chromedp.RunResponse(page, chromedp.Click(css(selector)))
-		if err == nil {
-			return
-		}
-		if !errors.As(err, &replaced) || !strings.Contains(replaced.Message, "node") {
-			t.Fatalf("%s: %v", selector, err)
-		}
+	for end := time.Now().Add(hosttest.Timeout / 4); errors.As(err, &replaced) && strings.Contains(replaced.Message, "node") && time.Now().Before(end); {
+		_, err = chromedp.RunResponse(page, chromedp.Click(css(selector)))
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", selector, err)
 	}
 }
 
