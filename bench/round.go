@@ -140,7 +140,7 @@ func (t *team) stop() {
 
 // measure has the team carry out one order.
 func (t *team) measure(o order) (sample, error) {
-	before, err := t.usage()
+	before, err := t.usage(0)
 	if err != nil {
 		return sample{}, err
 	}
@@ -148,10 +148,11 @@ func (t *team) measure(o order) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := t.usage()
-	for err == nil && after.handled < before.handled+int64(r.Calls*t.copies) { // until all is delivered
+	awaited := before.handled + int64(r.Calls*t.copies)
+	after, err := t.usage(awaited)
+	for err == nil && after.handled < awaited { // until all is delivered
 		time.Sleep(time.Millisecond)
-		after, err = t.usage()
+		after, err = t.usage(awaited)
 	}
 	if err != nil {
 		return sample{}, err
@@ -180,9 +181,9 @@ type usage struct {
 	handled                    int64
 }
 
-func (t *team) usage() (usage, error) {
+func (t *team) usage(awaited int64) (usage, error) {
 	u := usage{at: time.Now()}
-	served, serverErr := t.server.do(order{})
+	served, serverErr := t.server.do(order{Awaited: awaited})
 	called, clientErr := t.client.do(order{})
 	u.handled, u.serverAllocs, u.clientAllocs = served.Handled, served.Allocs, called.Allocs
 	var errs [3]error
