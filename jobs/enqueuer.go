@@ -197,7 +197,7 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 			return fail(fmt.Errorf(`outbox:"database": %w`, err))
 		}
 	}
-	h := &handle{enqueuer: e, id: cmp.Or(o.id, id.New("")), service: r.service, name: r.name}
+	h := &handle{enqueuer: e, id: cmp.Or(o.id, id.Ordered()), service: r.service, name: r.name}
 	data, err := encodeBody(e.codec, r.args, r.kwargs)
 	if err != nil {
 		return fail(err)

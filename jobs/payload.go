@@ -166,7 +166,7 @@ func identify(d *transport.Delivery, service string, accepts codec.Set, limit in
 	case len(jobID) > maxID:
 		return "", "", fmt.Errorf("the job's id has %d bytes: at most %d are allowed", len(jobID), maxID)
 	case jobID == "":
-		jobID = id.New("")
+		jobID = id.Ordered()
 	}
 	return jobID, name, nil
 }

@@ -71,7 +71,7 @@ func newJobPayload(service, name string, args []any) (jobPayload, error) {
 	}
 	body.Args = append(body.Args, args...)
 	text, err := codec.JSON.Encode(body)
-	return jobPayload{ID: id.New(""), Service: service, Key: service + "." + name, Body: string(text), VHost: "%2F"}, err
+	return jobPayload{ID: id.Ordered(), Service: service, Key: service + "." + name, Body: string(text), VHost: "%2F"}, err
 }
 
 // print prints a template.

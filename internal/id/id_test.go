@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,6 +24,23 @@ func TestNew(t *testing.T) {
 		if err != nil || u.String() != text || u.Version() != 4 || u.Variant() != uuid.RFC4122 {
 			t.Errorf("got %q (%v), want a UUID of version 4", text, err)
 		}
+	}
+}
+
+func TestOrdered(t *testing.T) {
+	t.Parallel()
+	began := time.Now().UnixMilli()
+	one, other := id.Ordered(), id.Ordered()
+	if one == other {
+		t.Errorf("got %s twice", one)
+	}
+	u, err := uuid.Parse(one)
+	if err != nil || u.String() != one || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
+		t.Fatalf("got %q (%v), want a UUID of version 7", one, err)
+	}
+	seconds, nanoseconds := u.Time().UnixTime()
+	if at := time.Unix(seconds, nanoseconds).UnixMilli(); at < began || at > time.Now().UnixMilli() {
+		t.Errorf("%s has the time %d, want one from %d until now", one, at, began)
 	}
 }
 

@@ -143,7 +143,7 @@ func (r *Runs) prepare(ctx context.Context, who Who, q Request) (*Run, *argument
 		return nil, nil, err
 	}
 	x := &Run{
-		ID: id.New(""), Kind: Kind(row.Kind), Service: q.Service, Row: row.Name, Call: row.Call, Allow: row.Allow,
+		ID: id.Ordered(), Kind: Kind(row.Kind), Service: q.Service, Row: row.Name, Call: row.Call, Allow: row.Allow,
 		User: who.User.Name, Address: clean(who.Address), Arguments: json.RawMessage(a.text), Hidden: a.hidden,
 		State: Starting, nonce: q.Nonce, owned: true,
 	}
