@@ -143,9 +143,9 @@ func (d Dialect) expand(name, argument string) string {
 
 // rows returns the first parameter, a JSON array of objects, as a table. The second parameter is the
 // number of objects: without it, PostgreSQL would expect so many rows that it reads a whole table.
-// In SQLite, the LIMIT between the two queries prevents that each object is converted to text once
-// for each field. fields are the names and types of the columns; the names are also the keys of the
-// objects.
+// In SQLite, the inner LIMIT prevents that each object is converted to text once for each field, and
+// the outer one that a field is looked up again wherever the statement mentions it. fields are the
+// names and types of the columns; the names are also the keys of the objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
 		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`
@@ -155,5 +155,5 @@ func (d Dialect) rows(fields string) string {
 		name, _, _ := strings.Cut(field, " ")
 		columns = append(columns, "v->>'"+name+"' AS "+name)
 	}
-	return `(SELECT ` + strings.Join(columns, ", ") + ` FROM (SELECT value AS v FROM json_each($1) LIMIT $2)) AS e`
+	return `(SELECT ` + strings.Join(columns, ", ") + ` FROM (SELECT value AS v FROM json_each($1) LIMIT $2) LIMIT $2) AS e`
 }

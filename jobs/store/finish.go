@@ -50,19 +50,20 @@ func (e End) check() error {
 	return nil
 }
 
-// An endRow is an [End] for the statements below. Its keys are short because there are many rows.
+// An endRow is an [End] for the statements below. Its keys are short because there are many rows, and
+// empty fields are left out, as in a newRow.
 type endRow struct {
 	ID        string  `json:"eid"`
 	Owner     string  `json:"eowner"`
 	Attempt   int     `json:"eattempt"`
 	State     State   `json:"estate"`
-	In        int64   `json:"ein"` // microseconds until the next attempt, or the end of the hook's lease
+	In        int64   `json:"ein,omitempty"` // microseconds until the next attempt, or the end of the hook's lease
 	Result    *string `json:"eresult,omitempty"`
-	ErrorType string  `json:"etype"`
-	Error     string  `json:"eerror"`
-	Hook      bool    `json:"ehook"`
-	Kind      string  `json:"ekind"`
-	Stack     string  `json:"estack"`
+	ErrorType string  `json:"etype,omitempty"`
+	Error     string  `json:"eerror,omitempty"`
+	Hook      bool    `json:"ehook,omitempty"`
+	Kind      string  `json:"ekind,omitempty"`
+	Stack     string  `json:"estack,omitempty"`
 }
 
 const (
@@ -70,7 +71,7 @@ const (
 		`ekind text, estack text}`
 
 	// back is the condition for an attempt that is not counted.
-	back = `(estate = 'queued' OR estate = 'scheduled' AND ekind = '')`
+	back = `(estate = 'queued' OR estate = 'scheduled' AND ekind IS NULL)`
 
 	// finishing moves jobs to their new states. A job that is to be cancelled is not tried again.
 	finishing = `UPDATE gomeko_job SET
@@ -78,17 +79,18 @@ const (
 	attempt = CASE WHEN ` + back + ` THEN attempt - 1 ELSE attempt END,
 	started_at = CASE WHEN ` + back + ` THEN NULL ELSE started_at END,
 	finished_at = CASE WHEN NOT cancel AND estate IN ('scheduled', 'queued') THEN NULL ELSE {now} END,
-	run_at = CASE WHEN NOT cancel AND estate = 'scheduled' THEN {in ein} ELSE run_at END,
+	run_at = CASE WHEN NOT cancel AND estate = 'scheduled' THEN {in coalesce(ein, 0)} ELSE run_at END,
 	sweep_at = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN {now} WHEN estate = 'queued' THEN {now}
-		WHEN estate = 'scheduled' OR ehook THEN {in ein} END,
+		WHEN estate = 'scheduled' OR ehook THEN {in coalesce(ein, 0)} END,
 	hook = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN 'due' WHEN ehook THEN 'running' ELSE 'none' END,
 	nudges = 0, result = eresult,
-	error_type = CASE WHEN ` + back + ` THEN error_type ELSE etype END,
-	error = CASE WHEN ` + back + ` THEN error ELSE eerror END
+	error_type = CASE WHEN ` + back + ` THEN error_type ELSE coalesce(etype, '') END,
+	error = CASE WHEN ` + back + ` THEN error ELSE coalesce(eerror, '') END
 FROM ` + ends + ` WHERE id = eid AND owner = eowner AND attempt = eattempt AND state = 'running' RETURNING id`
 
 	recording = `INSERT INTO gomeko_attempt (job, number, owner, host, started_at, ended_at, kind, error, stack)
-SELECT seq, eattempt, owner, host, started_at, {now}, ekind, eerror, estack FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE ekind <> ''
+SELECT seq, eattempt, owner, host, started_at, {now}, ekind, coalesce(eerror, ''), coalesce(estack, '')
+FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE ekind IS NOT NULL
 ON CONFLICT (job, number) DO NOTHING`
 
 	// recorded selects the ends that were recorded before: their job is as the end has left it.

@@ -49,29 +49,31 @@ ON CONFLICT DO NOTHING RETURNING id`
 
 	inserting = `INSERT INTO gomeko_job (id, service, name, queue, state, priority, payload, content_type, headers, reply_to,
 	correlation_id, created_at, run_at, sweep_at, version, unique_key, unique_until, resource, pass)
-SELECT eid, eservice, ename, equeue, CASE WHEN erun > {now} THEN 'scheduled' ELSE 'queued' END, epriority, {blob epayload}, etype,
-	eheaders, ereply, ecorrelation, {now}, erun, CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($3 AS bigint)} ELSE {now} END,
+SELECT eid, eservice, ename, equeue, CASE WHEN erun > {now} THEN 'scheduled' ELSE 'queued' END, coalesce(epriority, 0), {blob epayload},
+	coalesce(etype, ''), coalesce(eheaders, ''), coalesce(ereply, ''), coalesce(ecorrelation, ''), {now}, erun,
+	CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($3 AS bigint)} ELSE {now} END,
 	eversion, ekey, CASE WHEN efor > 0 THEN {in efor} END, eresource, coalesce(epass, false)
-FROM (SELECT *, CASE WHEN eat IS NOT NULL THEN {moment eat} ELSE {in ein} END AS erun FROM {rows ` +
+FROM (SELECT *, CASE WHEN eat IS NOT NULL THEN {moment eat} ELSE {in coalesce(ein, 0)} END AS erun FROM {rows ` +
 		`eid text, eservice text, ename text, equeue text, epriority smallint, epayload text, etype text, eheaders text, ereply text, ` +
 		`ecorrelation text, eat bigint, ein bigint, enudged boolean, eversion text, ekey text, efor bigint, eresource text, epass boolean}) AS n`
 )
 
-// A newRow is a [New] for the insertion.
+// A newRow is a [New] for the insertion. Empty fields are left out, because SQLite looks for each
+// field from the first one on.
 type newRow struct {
 	ID          string `json:"eid"`
 	Service     string `json:"eservice"`
 	Name        string `json:"ename"`
 	Queue       string `json:"equeue"`
-	Priority    int    `json:"epriority"`
+	Priority    int    `json:"epriority,omitempty"`
 	Payload     string `json:"epayload"`
-	ContentType string `json:"etype"`
-	Headers     string `json:"eheaders"`
-	ReplyTo     string `json:"ereply"`
-	Correlation string `json:"ecorrelation"`
-	At          *int64 `json:"eat"`
-	In          int64  `json:"ein"`
-	Nudged      bool   `json:"enudged"`
+	ContentType string `json:"etype,omitempty"`
+	Headers     string `json:"eheaders,omitempty"`
+	ReplyTo     string `json:"ereply,omitempty"`
+	Correlation string `json:"ecorrelation,omitempty"`
+	At          *int64 `json:"eat,omitempty"`
+	In          int64  `json:"ein,omitempty"`
+	Nudged      bool   `json:"enudged,omitempty"`
 	Index       int    `json:"eindex,omitempty"` // set for obstacles
 	terms
 }
