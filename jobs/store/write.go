@@ -40,6 +40,7 @@ type change struct {
 	ctx     context.Context
 	run     func(conn) error // may be repeated after an error
 	several bool             // run executes several statements
+	err     error            // the outcome, while it is made together with others
 	done    chan error
 }
 
@@ -93,8 +94,8 @@ func rolledBack(tx *sql.Tx) error {
 }
 
 // writers batches the changes to a database that allows one writer at a time. While one caller
-// writes, the changes of the others gather; they are then made in one transaction, because a synced
-// commit costs as much for one change as for several.
+// writes, or waits because another process does, the changes of the others gather; they are then
+// made in one transaction, because a synced commit costs as much for one change as for several.
 type writers struct {
 	turn    chan struct{} // holds a token while a caller writes; nil if the database allows several writers
 	mu      sync.Mutex
@@ -128,21 +129,44 @@ func (s *Store) inTurn(x *change) error {
 // even if a change panics.
 func (s *Store) takeTurn() {
 	w := &s.writers
-	w.mu.Lock()
-	all := w.waiting
-	w.waiting = nil
-	w.mu.Unlock()
-	failed := make([]error, len(all))
-	for i := range failed {
-		failed[i] = errBroken
-	}
+	all := w.take()
 	defer func() {
 		<-w.turn
-		for i, x := range all {
-			x.done <- failed[i]
+		for _, x := range all {
+			x.done <- x.err
 		}
 	}()
-	s.makeAll(all, failed)
+	if len(all) == 0 { // another caller has made the change of this one
+		return
+	}
+	begun, made := false, []error(nil)
+	err := s.transaction(context.Background(), func(c conn) (err error) {
+		begun = true
+		all = append(all, w.take()...) // those that came while another process was writing
+		made, err = makeEach(c, all)
+		return err
+	})
+	for i, x := range all {
+		switch {
+		case err == nil:
+			x.err = made[i]
+		case !begun || len(all) == 1:
+			x.err = err
+		default:
+			x.err = s.alone(x)
+		}
+	}
+}
+
+// take removes and returns the waiting changes. Until they are made, their outcome is errBroken.
+func (w *writers) take() (all []*change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all, w.waiting = w.waiting, nil
+	for _, x := range all {
+		x.err = errBroken
+	}
+	return all
 }
 
 // leave removes a waiting change. It returns false if another goroutine is making it already.
@@ -156,37 +180,27 @@ func (w *writers) leave(x *change) bool {
 	return i >= 0
 }
 
-// makeAll makes changes in one transaction. If that fails, it makes each by itself.
-func (s *Store) makeAll(all []*change, failed []error) {
-	if len(all) > 1 {
-		undone := make([]error, len(all))
-		err := s.transaction(context.Background(), func(c conn) error { return makeEach(c, all, undone) })
-		if err == nil {
-			copy(failed, undone)
-			return
-		}
+// makeEach makes changes in a transaction, and returns the error of each. Of several, it rolls back
+// those that fail. A savepoint is missing if SQLite has rolled back the whole transaction, which it
+// does when the ctx of a statement ends.
+func makeEach(c conn, all []*change) (made []error, err error) {
+	if len(all) == 1 {
+		return []error{nil}, all[0].run(c)
 	}
-	for i, x := range all {
-		failed[i] = s.alone(x)
-	}
-}
-
-// makeEach makes changes in a transaction and rolls back those that fail. A savepoint is missing if
-// SQLite has rolled back the whole transaction, which it does when the ctx of a statement ends.
-func makeEach(c conn, all []*change, undone []error) error {
 	ctx := context.Background()
-	for i, x := range all {
+	for _, x := range all {
 		if _, err := c.ExecContext(ctx, "SAVEPOINT change"); err != nil {
-			return err
+			return nil, err
 		}
-		if undone[i] = x.run(c); undone[i] != nil {
+		failed := x.run(c)
+		if made = append(made, failed); failed != nil {
 			if _, err := c.ExecContext(ctx, "ROLLBACK TO change"); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if _, err := c.ExecContext(ctx, "RELEASE change"); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return made, nil
 }
