@@ -126,12 +126,12 @@ func (q *queue) empty(ctx context.Context, former string, names []string) error 
 			}
 			return nil
 		}
-		job, err := q.jobOf(d)
-		if err != nil || !slices.Contains(names, job.Name) {
+		m, err := q.identify(d)
+		if err != nil || !slices.Contains(names, m.name) {
 			return nil
 		}
 		return func(ctx context.Context, d *transport.Delivery) error {
-			return q.process.publishAgain(ctx, d, routingKey(q.service, job.Name))
+			return q.process.publishAgain(ctx, d, routingKey(q.service, m.name))
 		}
 	})
 }

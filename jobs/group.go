@@ -42,7 +42,8 @@ type group struct {
 	wake     chan struct{}
 	hasty    *time.Timer // fires when messages have waited for patience
 
-	claimed int // how many jobs the last claim returned
+	expected int    // half of the jobs to claim if the store may have more
+	recent   recent // the jobs that were claimed lately
 }
 
 func newGroup(q *queue, only *work) *group {
@@ -73,7 +74,7 @@ func (g *group) choose() {
 func (g *group) add(m message) {
 	g.mu.Lock()
 	g.messages = append(g.messages, m)
-	if m.job == nil { // a nudge, perhaps for a job whose worker died
+	if m.id == "" { // a nudge, perhaps for a job whose worker died
 		g.suspects = g.queue.process.danger.deaths > 0
 	}
 	if len(g.messages) == 1 {
@@ -184,9 +185,9 @@ func (g *group) setMore() {
 	g.rouse()
 }
 
-// round inserts the jobs of the messages into the store, claims the best jobs, acknowledges the
-// messages and runs the jobs. If a worker is free, it claims one job more than there are messages,
-// to find out whether the store has more.
+// round claims the best jobs, runs them, and acknowledges the messages, after it has inserted those of
+// their jobs that the store does not have. If a worker is free, it claims one job more than there
+// are messages, to find out whether the store has more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	held, err := g.claimSuspect(ctx, held)
 	if err != nil {
@@ -199,9 +200,26 @@ func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	messages, more := g.take()
 	want := len(messages) + 1
 	if more {
-		want = max(want, 2*g.claimed)
+		want = max(want, 2*g.expected)
 	}
-	for len(held) < min(want, claimedAtOnce) {
+	held = g.reserveMore(held, min(want, claimedAtOnce))
+	since := time.Now()
+	claimed, err := g.claim(ctx, len(held))
+	if err != nil {
+		release(held)
+		g.keep(messages)
+		return err
+	}
+	for i := range claimed {
+		g.start(&claimed[i], held[i], since)
+	}
+	release(held[len(claimed):])
+	return g.settle(ctx, messages)
+}
+
+// reserveMore reserves free workers until there are want, or none is free.
+func (g *group) reserveMore(held []*service.Reservation, want int) []*service.Reservation {
+	for len(held) < want {
 		var v *service.Reservation
 		if g.row != nil {
 			if v = g.row.TryReserve(); v == nil {
@@ -210,26 +228,7 @@ func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 		}
 		held = append(held, v)
 	}
-	since := time.Now()
-	claimed, err := g.claim(ctx, messages, len(held))
-	if err != nil {
-		release(held)
-		g.mu.Lock()
-		g.messages, g.more = append(messages, g.messages...), true
-		g.mu.Unlock()
-		return err
-	}
-	for _, m := range messages {
-		m.Ack()
-	}
-	if g.claimed = len(claimed); len(claimed) == len(held) {
-		g.setMore()
-	}
-	for i := range claimed {
-		g.start(&claimed[i], held[i], since)
-	}
-	release(held[len(claimed):])
-	return nil
+	return held
 }
 
 func release(held []*service.Reservation) {
@@ -238,55 +237,107 @@ func release(held []*service.Reservation) {
 	}
 }
 
-// claim inserts the jobs of messages, and claims jobs.
-func (g *group) claim(ctx context.Context, messages []message, limit int) ([]store.Job, error) {
+// claim claims jobs.
+func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
-	if err := g.insert(ctx, messages); err != nil {
-		return nil, err
-	}
 	c := g.queue.process.claim(g.queue.name, limit)
 	c.Names, c.Except, c.Resources = g.names, g.except, g.queue.resources
-	return g.queue.process.store.Claim(ctx, c)
+	claimed, err := g.queue.process.store.Claim(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if g.expected = len(claimed); len(claimed) == limit {
+		g.setMore()
+	}
+	for _, j := range claimed {
+		g.recent.add(j.ID)
+	}
+	return claimed, nil
 }
 
-// insert inserts the jobs of messages into the store, unless they are there already.
-func (g *group) insert(ctx context.Context, messages []message) error {
-	var jobs []store.New
+// settle acknowledges messages, after it has inserted those of their jobs that the store does not
+// have. Most messages come from programs that have inserted the job themselves, and the group has
+// often claimed it by then: the store is not asked for these. If the store does not answer, the
+// messages are kept.
+func (g *group) settle(ctx context.Context, messages []message) error {
+	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
+	defer cancel()
+	unknown := slices.DeleteFunc(slices.Clone(messages), func(m message) bool { return m.id == "" || g.recent.has(m.id) })
+	added, err := g.insert(ctx, unknown)
 	for _, m := range messages {
-		if m.job != nil {
-			jobs = append(jobs, *m.job)
+		if err == nil || !slices.Contains(unknown, m) {
+			m.Ack()
 		}
 	}
+	if err != nil {
+		g.keep(unknown)
+		return err
+	}
+	if added > 0 {
+		g.expected = max(g.expected, added)
+		g.setMore()
+	}
+	return nil
+}
+
+// keep puts messages back, because the store does not answer.
+func (g *group) keep(messages []message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.messages, g.more = append(messages, g.messages...), true
+}
+
+// insert inserts the jobs of messages into the store, unless they are there already. It returns how
+// many were not.
+func (g *group) insert(ctx context.Context, messages []message) (added int, err error) {
+	jobs := make([]store.New, 0, len(messages))
+	from := make([]message, 0, len(messages))
+	for _, m := range messages {
+		if m.id == "" {
+			continue
+		}
+		job, err := g.queue.rowOf(m)
+		if err != nil {
+			g.queue.report(m.Delivery, err)
+			continue
+		}
+		jobs, from = append(jobs, *job), append(from, m)
+	}
 	if len(jobs) == 0 {
-		return nil
+		return 0, nil
 	}
 	inserted, err := g.queue.process.insert(ctx, jobs)
 	if store.Refused(err) {
-		inserted, err = g.insertEach(ctx, messages)
+		inserted, err = g.insertEach(ctx, jobs, from)
 	}
-	if err == nil && slices.ContainsFunc(inserted, func(x store.Inserted) bool { return !x.Added }) {
-		err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
+	if err != nil {
+		return 0, err
 	}
-	for i := range jobs {
-		if d := time.Until(jobs[i].At); d > 0 && err == nil { // the zero time is long ago
+	for _, x := range inserted {
+		if x.Added {
+			added++
+		}
+	}
+	for _, n := range jobs {
+		if d := time.Until(n.At); d > 0 { // the zero time is long ago
 			g.queue.process.storage.alarm.in(d)
 		}
 	}
-	return err
+	if added < len(inserted) {
+		err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
+	}
+	return added, err
 }
 
 // insertEach inserts each job separately, because the database has rejected one of them. It drops
 // the message of that job, which would otherwise keep all jobs from running.
-func (g *group) insertEach(ctx context.Context, messages []message) (all []store.Inserted, err error) {
-	for _, m := range messages {
-		if m.job == nil {
-			continue
-		}
-		inserted, err := g.queue.process.insert(ctx, []store.New{*m.job})
+func (g *group) insertEach(ctx context.Context, jobs []store.New, from []message) (all []store.Inserted, err error) {
+	for i, n := range jobs {
+		inserted, err := g.queue.process.insert(ctx, []store.New{n})
 		switch {
 		case store.Refused(err):
-			g.queue.report(m.Delivery, err)
+			g.queue.report(from[i].Delivery, err)
 		case err != nil:
 			return nil, err
 		}
@@ -310,7 +361,7 @@ func (g *group) busy(ctx context.Context) {
 	}
 	limited, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
-	err := g.insert(limited, messages)
+	_, err := g.insert(limited, messages)
 	if g.only == nil || err != nil {
 		g.queue.pause(ctx, pause{group: g, busy: true})
 	}

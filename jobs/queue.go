@@ -274,10 +274,10 @@ func (q *queue) group(name string) *group {
 	return q.shared
 }
 
-// A message is a delivery together with the row of its job for the store.
+// A message is a delivery that has woken the queue.
 type message struct {
 	*transport.Delivery
-	job *store.New // nil for a nudge
+	id, name string // of its job; no id for a nudge
 }
 
 // deliver handles a delivery of the queue.
@@ -289,15 +289,15 @@ func (q *queue) deliver(d *transport.Delivery) {
 		q.wakeHooks()
 		return
 	case nudgeType:
-		q.group(string(d.Body)).add(message{d, nil})
+		q.group(string(d.Body)).add(message{d, "", string(d.Body)})
 		return
 	}
-	job, err := q.jobOf(d)
+	m, err := q.identify(d)
 	if err != nil {
 		q.drop(d, err)
 		return
 	}
-	q.group(job.Name).add(message{d, job})
+	q.group(m.name).add(m)
 }
 
 // compare checks whether a message that wakes a worker comes from a process with another store. If
@@ -323,15 +323,30 @@ func (q *queue) wakeHooks() {
 	}
 }
 
-// jobOf returns the row for a message's job.
-func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
+// identify reads the id and the name of a message's job.
+func (q *queue) identify(d *transport.Delivery) (message, error) {
 	conn := q.process.consuming.Conn()
 	b := codec.NewBudget(q.process.host.Context(), conn.MaxDecoded())
 	defer b.Close()
 	id, name, err := identify(d, q.service, conn.Accepts(), conn.MaxMessage(), b)
+	return message{d, id, name}, err
+}
+
+// jobOf returns the row for a delivery's job.
+func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
+	m, err := q.identify(d)
 	if err != nil {
 		return nil, err
 	}
+	return q.rowOf(m)
+}
+
+// rowOf returns the row for a message's job.
+func (q *queue) rowOf(m message) (*store.New, error) {
+	conn := q.process.consuming.Conn()
+	b := codec.NewBudget(q.process.host.Context(), conn.MaxDecoded())
+	defer b.Close()
+	d := m.Delivery
 	at, err := runAt(d.Headers)
 	if err != nil {
 		return nil, err
@@ -351,7 +366,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 		return nil, err
 	}
 	job := &store.New{
-		ID: id, Service: q.service, Name: name, Queue: q.name, Priority: int(d.Priority), Payload: body, ContentType: d.ContentType,
+		ID: m.id, Service: q.service, Name: m.name, Queue: q.name, Priority: int(d.Priority), Payload: body, ContentType: d.ContentType,
 		Headers: text, ReplyTo: d.ReplyTo, CorrelationID: d.CorrelationID, At: at, Nudged: true,
 	}
 	return job, job.Check() // the store would reject all others of the statement with it
