@@ -14,8 +14,10 @@ import (
 // pragmas configure each connection. With a write-ahead log, readers do not wait for writers. Every
 // commit is synced, so a job whose message was acknowledged survives a power failure. A transaction
 // takes the write lock when it begins, because a transaction that has already read could not wait
-// for it.
-const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate"
+// for it. Temporary data is in memory: a statement that changes several rows keeps the earlier
+// contents of their pages, in a file if they have more than 64 KiB.
+const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)" +
+	"&_pragma=temp_store(memory)&_txlock=immediate"
 
 // Connect opens the database in a file, which it creates if it does not exist. name identifies the
 // database in messages.
