@@ -22,11 +22,9 @@ func Connect(ctx context.Context, url string) (db *sql.DB, name string, err erro
 		return nil, "", fmt.Errorf("postgres: %w", err) // pgx prints the URL without its password
 	}
 	name = fmt.Sprintf("postgres://%s/%s", config.Host, config.Database)
-	var options []stdlib.OptionOpenDB
-	if _, given := config.RuntimeParams[idleParameter]; !given {
-		options = append(options, stdlib.OptionAfterConnect(limitIdle))
-	}
-	db = stdlib.OpenDB(*config, options...)
+	db = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		return set(ctx, conn, config.RuntimeParams)
+	}))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	if err := db.PingContext(ctx); err != nil {
@@ -39,12 +37,27 @@ func Connect(ctx context.Context, url string) (db *sql.DB, name string, err erro
 // connections is the maximum number of connections of a process to a database.
 const connections = 8
 
-// idleParameter limits how long a transaction waits for the client's next statement.
-const idleParameter = "idle_in_transaction_session_timeout"
+// settings are the parameters of a connection.
+var settings = [][2]string{
+	// How long a transaction waits for the client's next statement.
+	{"idle_in_transaction_session_timeout", "10s"},
+	// By default, PostgreSQL plans a prepared statement for good when it has run five times. At that
+	// time the tables of a new store are nearly empty, so that it would scan them as a whole, and do
+	// so until their statistics are collected: an outcome then takes seconds in place of
+	// milliseconds. To plan a statement each time costs little, because it handles many rows.
+	{"plan_cache_mode", "force_custom_plan"},
+}
 
-// limitIdle sets the limit with a statement, because PgBouncer does not accept it as a connection
-// parameter.
-func limitIdle(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET "+idleParameter+" = '10s'")
-	return err
+// set makes the settings that the URL does not give. It uses statements, because PgBouncer does not
+// accept them as parameters of a connection.
+func set(ctx context.Context, conn *pgx.Conn, given map[string]string) error {
+	for _, s := range settings {
+		if _, ok := given[s[0]]; ok {
+			continue
+		}
+		if _, err := conn.Exec(ctx, "SET "+s[0]+" = '"+s[1]+"'"); err != nil {
+			return err
+		}
+	}
+	return nil
 }

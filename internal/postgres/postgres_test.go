@@ -8,6 +8,36 @@ import (
 	"github.com/gomeko/gomeko/internal/postgres"
 )
 
+// A prepared statement is planned for the table as it is, and not as it was when the statement first
+// ran, unless the URL says otherwise.
+func TestPlans(t *testing.T) {
+	url := hosttest.Schema(t)
+	for url, want := range map[string]bool{url: false, hosttest.WithParameter(url, "plan_cache_mode=auto"): true} {
+		db, _, err := postgres.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		const query = "SELECT count(*) FROM pg_class WHERE relname = $1"
+		for range 10 {
+			var n int
+			if err := conn.QueryRowContext(t.Context(), query, "jobs").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var generic int
+		err = conn.QueryRowContext(t.Context(), "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1", query).Scan(&generic)
+		if err != nil || generic > 0 != want {
+			t.Errorf("%d of 10 executions had a plan that was made before, %v; want some: %v", generic, err, want)
+		}
+	}
+}
+
 // A process that hangs in a transaction loses its locks, by default after 10 s, or after the time
 // in the URL.
 func TestIdleInTransaction(t *testing.T) {

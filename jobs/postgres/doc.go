@@ -10,6 +10,9 @@
 // with it the locks. The parameter idle_in_transaction_session_timeout of the URL changes this
 // time.
 //
+// Each statement is planned when it runs: plan_cache_mode is force_custom_plan, unless the URL says
+// otherwise. A plan that was made for a few jobs is slow for many.
+//
 // # PgBouncer
 //
 // The store works behind PgBouncer in transaction mode: it keeps no state in a session, and its
