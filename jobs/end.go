@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/wait"
@@ -11,11 +12,20 @@ import (
 // endsAtOnce is how many ends one transaction records.
 const endsAtOnce = 500
 
+// endsWaiting is how many outcomes may wait to be recorded before the process claims no further
+// jobs. A worker is free when its method has returned, so that a store which claims faster than it
+// records would let it run ever more jobs.
+const endsWaiting = 2 * endsAtOnce
+
 // ends records the outcomes of attempts. While the store is busy with some, further ones gather and
 // are recorded together.
 type ends struct {
 	process *process
 	queue   chan *ending
+
+	mu      sync.Mutex
+	waiting int
+	room    chan struct{} // closed when fewer than endsWaiting wait; nil if so
 }
 
 // An ending is an end that waits to be recorded.
@@ -40,6 +50,8 @@ func (e *ends) record(ctx context.Context, end store.End) recorded {
 	if end.State == store.Queued {
 		stopping = e.process.host.Stopping()
 	}
+	e.wait(1)
+	defer e.wait(-1)
 	x := &ending{end, make(chan recorded, 1)}
 	select {
 	case e.queue <- x:
@@ -56,6 +68,27 @@ func (e *ends) record(ctx context.Context, end store.End) recorded {
 	case <-ctx.Done():
 		return e.last(ctx, end)
 	}
+}
+
+// wait counts outcomes that wait.
+func (e *ends) wait(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiting += n
+	switch {
+	case e.waiting >= endsWaiting && e.room == nil:
+		e.room = make(chan struct{})
+	case e.waiting < endsWaiting && e.room != nil:
+		close(e.room)
+		e.room = nil
+	}
+}
+
+// full returns a channel that is closed when there is room for further outcomes, or nil if there is.
+func (e *ends) full() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.room
 }
 
 // last makes a last attempt to record an end when the process stops or is killed. A job that is

@@ -2,6 +2,9 @@ package jobs
 
 import "time"
 
+// EndsWaiting is how many outcomes may wait before a process claims no further jobs.
+const EndsWaiting = endsWaiting
+
 // Expected returns how many outcomes an Enqueuer expects.
 func Expected(e *Enqueuer) int {
 	e.replies.mu.Lock()

@@ -141,14 +141,22 @@ func (g *group) await() bool {
 	}
 }
 
-// reserve reserves a first worker. It returns nil if the queue stops.
+// reserve waits until there is room for outcomes, and reserves a first worker. It returns nil if the
+// queue stops.
 func (g *group) reserve() []*service.Reservation {
+	g.setWaiting(true)
+	defer g.setWaiting(false)
+	if room := g.queue.process.ends.full(); room != nil {
+		select {
+		case <-room:
+		case <-g.queue.stopping:
+			return nil
+		}
+	}
 	if g.row == nil {
 		return []*service.Reservation{nil} // unknown names need none
 	}
-	g.setWaiting(true)
 	v := g.row.Reserve(g.queue.stopping)
-	g.setWaiting(false)
 	if v == nil {
 		return nil
 	}

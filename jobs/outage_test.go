@@ -2,7 +2,9 @@ package jobs_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/postgres"
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
 )
 
 // signal sends a signal to all processes of a PostgreSQL server, first to the one that starts the
@@ -82,5 +85,61 @@ func TestHungDatabase(t *testing.T) {
 	startWorker(t, uri, jobs.Config{Store: s, Lease: 3 * time.Second}, 3, &Images{Script: script})
 	for _, id := range []string{"runs", "later"} {
 		reach(t, s, id, store.Succeeded)
+	}
+}
+
+// TestSlowOutcomes keeps outcomes from being recorded, while jobs can be claimed. The worker stops
+// claiming when many wait, and goes on when they are recorded.
+func TestSlowOutcomes(t *testing.T) {
+	t.Parallel()
+	url := hosttest.Schema(t)
+	s, err := postgres.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	migrate(t, s)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	lock, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Rollback() }()
+	if _, err := lock.ExecContext(t.Context(), "LOCK TABLE gomeko_attempt"); err != nil { // where failures are recorded
+		t.Fatal(err)
+	}
+	const total = 3000
+	var all []store.New
+	for i := range total {
+		all = append(all, store.New{
+			ID: fmt.Sprint(i), Service: "images", Name: "wait", Queue: "gomeko.jobs.images",
+			ContentType: "application/json", Payload: []byte(`{"args":["a"],"kwargs":{}}`),
+		})
+	}
+	if _, err := s.Insert(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	script := &script{calls: make(chan string, total), wait: func(context.Context, string) error { return service.Park(errors.New("no")) }}
+	startWorker(t, brokertest.Embedded(t), jobs.Config{Store: s}, 10, &Images{Script: script})
+	hosttest.Eventually(t, "outcomes wait", func() bool { return len(script.calls) >= jobs.EndsWaiting })
+	n := len(script.calls)
+	for last := 0; n > last && n < total; n = len(script.calls) { // until it claims no more
+		last = n
+		time.Sleep(500 * time.Millisecond)
+	}
+	if n > jobs.EndsWaiting+500 {
+		t.Errorf("%d jobs have run, and the outcome of none is recorded", n)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range total {
+		reach(t, s, fmt.Sprint(i), store.Failed)
+	}
+	if n := len(script.calls); n != total {
+		t.Errorf("the methods of %d jobs were called %d times", total, n)
 	}
 }
