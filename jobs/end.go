@@ -13,8 +13,8 @@ import (
 const endsAtOnce = 500
 
 // endsWaiting is how many outcomes may wait to be recorded before the process claims no further
-// jobs. A worker is free when its method has returned, so that a store which claims faster than it
-// records would let it run ever more jobs.
+// jobs. A worker is free as soon as its method has returned, so without this limit a store that
+// claims faster than it records would let the process run more and more jobs.
 const endsWaiting = 2 * endsAtOnce
 
 // ends records the outcomes of attempts. While the store is busy with some, further ones gather and
@@ -25,7 +25,7 @@ type ends struct {
 
 	mu      sync.Mutex
 	waiting int
-	room    chan struct{} // closed when fewer than endsWaiting wait; nil if so
+	room    chan struct{} // closed when there is room for further ones; nil if there is
 }
 
 // An ending is an end that waits to be recorded.

@@ -193,9 +193,8 @@ func (g *group) setMore() {
 	g.rouse()
 }
 
-// round claims the best jobs, runs them, and acknowledges the messages, after it has inserted those of
-// their jobs that the store does not have. If a worker is free, it claims one job more than there
-// are messages, to find out whether the store has more.
+// round claims the best jobs, runs them, and settles the messages. If a worker is free, it claims
+// one job more than there are messages, to find out whether the store has more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	held, err := g.claimSuspect(ctx, held)
 	if err != nil {
@@ -264,10 +263,9 @@ func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 	return claimed, nil
 }
 
-// settle acknowledges messages, after it has inserted those of their jobs that the store does not
-// have. Most messages come from programs that have inserted the job themselves, and the group has
-// often claimed it by then: the store is not asked for these. If the store does not answer, the
-// messages are kept.
+// settle inserts the jobs of messages into the store, unless they are there already, and
+// acknowledges the messages. The jobs that the group has claimed are there; the store is asked only
+// for the others. If it does not answer, the group keeps their messages.
 func (g *group) settle(ctx context.Context, messages []message) error {
 	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()

@@ -1,11 +1,11 @@
 package jobs
 
-// A recent holds ids that were added lately: at least the latest half, at most all, of recentIDs.
+// A recent remembers ids: the last 1,000 that were added, and up to 1,000 before them.
 type recent struct {
 	newer, older map[string]struct{}
 }
 
-// recentIDs is how many ids a recent holds.
+// recentIDs is the maximum number of remembered ids.
 const recentIDs = 2000
 
 func (r *recent) add(id string) {

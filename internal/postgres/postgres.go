@@ -41,14 +41,14 @@ const connections = 8
 var settings = [][2]string{
 	// How long a transaction waits for the client's next statement.
 	{"idle_in_transaction_session_timeout", "10s"},
-	// By default, PostgreSQL plans a prepared statement for good when it has run five times. At that
-	// time the tables of a new store are nearly empty, so that it would scan them as a whole, and do
-	// so until their statistics are collected: an outcome then takes seconds in place of
-	// milliseconds. To plan a statement each time costs little, because it handles many rows.
+	// By default, PostgreSQL keeps the plan of a prepared statement that has run five times. In a new
+	// store, the tables are nearly empty then, so the plan scans them from end to end, and it is kept
+	// until their statistics are collected: recording outcomes takes seconds instead of milliseconds.
+	// Planning a statement each time costs little, because each handles many rows.
 	{"plan_cache_mode", "force_custom_plan"},
 }
 
-// set makes the settings that the URL does not give. It uses statements, because PgBouncer does not
+// set changes the settings that the URL does not give. It uses statements, because PgBouncer does not
 // accept them as parameters of a connection.
 func set(ctx context.Context, conn *pgx.Conn, given map[string]string) error {
 	for _, s := range settings {

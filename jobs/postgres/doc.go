@@ -16,8 +16,9 @@
 // # PgBouncer
 //
 // The store works behind PgBouncer in transaction mode: it keeps no state in a session, and its
-// advisory locks last for one transaction. PgBouncer before 1.21 does not support prepared
-// statements; switch them off in the URL:
+// advisory locks last for one transaction. Only the two settings above then also hold for other
+// programs with the same user and database, so give the store a user of its own. PgBouncer before
+// 1.21 does not support prepared statements; switch them off in the URL:
 //
 //	postgres://jobs:secret@pgbouncer.example.org/jobs?default_query_exec_mode=exec
 //
