@@ -84,7 +84,8 @@ func (e *ends) wait(n int) {
 	}
 }
 
-// full returns a channel that is closed when there is room for further outcomes, or nil if there is.
+// full returns a channel that is closed once there is room for further outcomes, or nil if there is
+// room now.
 func (e *ends) full() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -141,8 +141,8 @@ func (g *group) await() bool {
 	}
 }
 
-// reserve waits until there is room for outcomes, and reserves a first worker. It returns nil if the
-// queue stops.
+// reserve waits until there is room for outcomes, and reserves a first worker. It returns nil if
+// the queue stops.
 func (g *group) reserve() []*service.Reservation {
 	g.setWaiting(true)
 	defer g.setWaiting(false)

@@ -48,8 +48,8 @@ var settings = [][2]string{
 	{"plan_cache_mode", "force_custom_plan"},
 }
 
-// set changes the settings that the URL does not give. It uses statements, because PgBouncer does not
-// accept them as parameters of a connection.
+// set changes the settings that the URL does not give. It uses statements, because PgBouncer does
+// not accept them as parameters of a connection.
 func set(ctx context.Context, conn *pgx.Conn, given map[string]string) error {
 	for _, s := range settings {
 		if _, ok := given[s[0]]; ok {

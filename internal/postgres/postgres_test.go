@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/internal/postgres"
 )
 
-// A prepared statement is planned for the table as it is, and not as it was when the statement first
-// ran, unless the URL says otherwise.
+// A prepared statement is planned for the table as it is, and not as it was when the statement
+// first ran, unless the URL says otherwise.
 func TestPlans(t *testing.T) {
 	url := hosttest.Schema(t)
 	for url, want := range map[string]bool{url: false, hosttest.WithParameter(url, "plan_cache_mode=auto"): true} {

@@ -141,11 +141,11 @@ func (d Dialect) expand(name, argument string) string {
 	return strings.NewReplacer("%", argument, "?", d.now).Replace(form)
 }
 
-// rows returns the first parameter, a JSON array of objects, as a table. The second parameter is the
-// number of objects: without it, PostgreSQL would expect so many rows that it reads a whole table.
-// In SQLite, the inner LIMIT prevents that each object is converted to text once for each field, and
-// the outer one that a field is looked up again wherever the statement mentions it. fields are the
-// names and types of the columns; the names are also the keys of the objects.
+// rows returns the first parameter, a JSON array of objects, as a table. The second parameter is
+// the number of objects: without it, PostgreSQL would expect so many rows that it reads a whole
+// table. In SQLite, the inner LIMIT keeps each object from being converted to text once per field,
+// and the outer one keeps a field from being looked up again wherever the statement mentions it.
+// fields are the names and types of the columns; the names are also the keys of the objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
 		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`

@@ -50,8 +50,8 @@ func (e End) check() error {
 	return nil
 }
 
-// An endRow is an [End] for the statements below. Its keys are short because there are many rows, and
-// empty fields are left out, as in a newRow.
+// An endRow is an [End] for the statements below. Its keys are short because there are many rows,
+// and empty fields are left out, as in a newRow.
 type endRow struct {
 	ID        string  `json:"eid"`
 	Owner     string  `json:"eowner"`
@@ -99,17 +99,17 @@ ON CONFLICT (job, number) DO NOTHING`
 	AND (state = estate OR estate IN ('scheduled', 'queued') AND state IN ('scheduled', 'queued', 'cancelled'))`
 )
 
-// Finish records ends, all or none of them. For each it reports whether it was recorded; false means
-// that the owner had lost the job, and nothing was changed. It is safe to pass an End again after an
-// error: one that is recorded already is reported as true.
+// Finish records ends, all or none of them. For each it reports whether it was recorded; false
+// means that the owner had lost the job, and nothing was changed. It is safe to pass an End again
+// after an error: one that is recorded already is reported as true.
 func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
 	counts, _, err := s.FinishNext(ctx, ends...)
 	return counts, err
 }
 
-// FinishNext is [Store.Finish], and also returns the jobs that are next in line for the resources of
-// the finished jobs, without Payload, Headers and Result. The caller should wake workers for them;
-// otherwise the sweeper does so within a second or two.
+// FinishNext is [Store.Finish], and also returns the jobs that are next in line for the resources
+// of the finished jobs, without Payload, Headers and Result. The caller should wake workers for
+// them; otherwise the sweeper does so within a second or two.
 func (s *Store) FinishNext(ctx context.Context, ends ...End) (counts []bool, next []Job, err error) {
 	rows := make([]endRow, len(ends))
 	var resources []string

@@ -180,11 +180,11 @@ type Inserted struct {
 	Stale bool
 }
 
-// Insert inserts jobs, all or none of them, except those that exist already or are Stale. It returns
-// a result for each job. Seq increases in the order of jobs, except that a job whose key was held by
-// a job that has ended may come after later ones. Single jobs that callers insert at the same time
-// share a statement and its commit. After an error, jobs may have been inserted or not; it is safe
-// to insert them again.
+// Insert inserts jobs, all or none of them, except those that exist already or are Stale. It
+// returns a result for each job. Seq increases in the order of jobs, except that a job whose key
+// was held by a job that has ended may come after later ones. Single jobs that callers insert at
+// the same time share a statement and its commit. After an error, jobs may have been inserted or
+// not; it is safe to insert them again.
 func (s *Store) Insert(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	rows, err := s.rows(jobs)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// tries is how often a transaction is attempted that the database aborts because of concurrent ones.
+// tries is how often a transaction is attempted that the database aborts because of concurrent
+// ones.
 const tries = 5
 
 // write runs f, which executes one statement.
@@ -105,7 +106,8 @@ type writers struct {
 // errBroken is returned to callers whose change was not made because another one panicked.
 var errBroken = errors.New("a change that was made together with this one has panicked")
 
-// inTurn makes a change together with those that wait, or waits until another goroutine has made it.
+// inTurn makes a change together with those that wait, or waits until another goroutine has made
+// it.
 func (s *Store) inTurn(x *change) error {
 	w := &s.writers
 	x.done = make(chan error, 1)
