@@ -19,6 +19,8 @@ var ErrDenied = errors.New("name or password is wrong")
 // address.
 type TooManyError struct {
 	Until time.Time // when the next login may be tried
+
+	again bool // another login was refused since the last one that was tried
 }
 
 // Error returns a text that says how long to wait.
@@ -42,6 +44,9 @@ const longestName = 100
 
 func userSubject(name string) string { return "user " + name }
 
+// tokenSubject returns what refused tokens from an address count for.
+func tokenSubject(address string) string { return "token from " + addressSubject(address) }
+
 // addressSubject returns the address, or the network, whose logins count together. For IPv6 that is
 // the /64 network, because a single host has all of its addresses.
 func addressSubject(address string) string {
@@ -56,7 +61,7 @@ func addressSubject(address string) string {
 
 // Login returns the user with a name and a password. address is where the login comes from. The
 // error is [ErrDenied], a [TooManyError], or that of the database. The audit trail records each
-// login.
+// login; of those that are refused with the same TooManyError, it records the first.
 func (a *Accounts) Login(ctx context.Context, name, password, address string) (*User, error) {
 	user, err := a.login(ctx, name, password, address)
 	name = clip.Text(text(name), longestName)
@@ -67,8 +72,12 @@ func (a *Accounts) Login(ctx context.Context, name, password, address string) (*
 }
 
 // note records an action that may have failed, and returns err. If recording fails, it returns that
-// error, which does not wrap err: a caller that checks for err must not find it then.
+// error, which does not wrap err: a caller that checks for err must not find it then. It does not
+// record repeated refusals, which would let anybody fill the database.
 func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error) error {
+	if many := (*TooManyError)(nil); errors.As(err, &many) && many.again {
+		return err
+	}
 	if err != nil {
 		entry.Failed = err.Error()
 	}
@@ -159,19 +168,21 @@ func (a *Accounts) compare(ctx context.Context, name, password string) (credenti
 // try counts a login of a subject, and returns a [TooManyError] if it must be delayed.
 func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	now := a.now()
-	const wait = `CASE WHEN %[1]s <= $4 THEN 0 WHEN %[1]s > $4 + 10 THEN $5 ELSE CAST(1000000 AS bigint) << (%[1]s - $4 - 1) END`
+	const next = `CASE WHEN %[1]s <= $4 THEN 0 WHEN %[1]s > $4 + 10 THEN $2 + $5 ELSE $2 + (CAST(1000000 AS bigint) << (%[1]s - $4 - 1)) END`
 	tries := `(CASE WHEN f.last_at < $3 THEN 1 ELSE f.tries + 1 END)`
-	ok, err := changed(a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_failure AS f (subject, tries, last_at, next_at) VALUES ($1, 1, $2, $2)
-		ON CONFLICT (subject) DO UPDATE SET tries = `+tries+`, last_at = $2, next_at = $2 + `+fmt.Sprintf(wait, tries)+` WHERE f.next_at <= $2`,
+	ok, err := changed(a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_failure AS f (subject, tries, last_at, next_at) VALUES ($1, 1, $2, 0)
+		ON CONFLICT (subject) DO UPDATE SET tries = `+tries+`, last_at = $2, refused = 0, next_at = `+fmt.Sprintf(next, tries)+` WHERE f.next_at <= $2`,
 		subject, now.UnixMicro(), now.Add(-forgotten).UnixMicro(), free, mostWait.Microseconds()))
 	if err != nil || ok {
 		return err
 	}
-	var next int64
-	if err := a.db.QueryRowContext(ctx, `SELECT coalesce(max(next_at), 0) FROM gomeko_panel_failure WHERE subject = $1`, subject).Scan(&next); err != nil {
+	var until, refused int64
+	err = a.db.QueryRowContext(ctx, `UPDATE gomeko_panel_failure SET refused = refused + 1 WHERE subject = $1 RETURNING next_at, refused`, subject).
+		Scan(&until, &refused)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // it is gone if it was forgiven meanwhile
 		return err
 	}
-	return &TooManyError{moment(next)}
+	return &TooManyError{moment(until), refused > 1}
 }
 
 // loggedIn records a successful login, unless the password's hash has changed since it was

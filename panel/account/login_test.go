@@ -105,6 +105,37 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
+// TestFlood has one address log in and send tokens without end. The audit trail shows it, but does
+// not grow with each try.
+func TestFlood(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		a.SetClock(func() time.Time { return now })
+		flood := func() {
+			for range 200 {
+				_, _ = a.Login(t.Context(), "a b", "wrong", "203.0.113.9")
+				if _, err := a.UserOf(t.Context(), "gomeko_token_x_y", "203.0.113.9"); !errors.Is(err, account.ErrToken) {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := func(logins, tokens int) {
+			t.Helper()
+			for action, want := range map[string]int{"login": logins, "token": tokens} {
+				entries, err := a.Entries(t.Context(), account.Filter{Action: action, Limit: 1000})
+				if err != nil || len(entries) != want {
+					t.Errorf("%d entries of a %s, %v; want %d", len(entries), action, err, want)
+				}
+			}
+		}
+		flood()
+		want(52, 51) // of the logins, one more that was refused
+		now = now.Add(time.Second)
+		flood()
+		want(54, 52)
+	})
+}
+
 // TestNetworks counts failed logins by address, or by network for IPv6.
 func TestNetworks(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {

@@ -141,13 +141,20 @@ func (a *Accounts) Tokens(ctx context.Context, user string) (all []Token, err er
 }
 
 // UserOf returns the user of a token. address is where it is used. The error is [ErrToken] or that
-// of the database. The audit trail records refused tokens.
+// of the database. The audit trail records refused tokens, and ever fewer of them if there are many
+// from one address.
 func (a *Accounts) UserOf(ctx context.Context, token, address string) (*User, error) {
 	u, err := a.userOf(ctx, token, address)
-	if errors.Is(err, ErrToken) {
-		err = a.note(ctx, Actor{"", address}, Entry{Action: "token", Object: tokenID(token)}, err)
+	if !errors.Is(err, ErrToken) {
+		return u, err
 	}
-	return u, err
+	var many *TooManyError
+	if tried := a.try(ctx, tokenSubject(address), freeOfAddress); errors.As(tried, &many) {
+		return nil, err
+	} else if tried != nil {
+		return nil, tried
+	}
+	return nil, a.note(ctx, Actor{"", address}, Entry{Action: "token", Object: tokenID(token)}, err)
 }
 
 func (a *Accounts) userOf(ctx context.Context, token, address string) (*User, error) {
