@@ -43,7 +43,7 @@ func (c *command) cronCommand() *cobra.Command {
 	cmd.AddCommand(k.listCommand(), c.cronNextCommand(),
 		k.verbCommand(fleet.Run, "Call a timer's method once, now, in one process, or enqueue a job of a periodic row"),
 		k.verbCommand(fleet.Pause, "Pause a timer or periodic row in all processes, until it is resumed"),
-		k.verbCommand(fleet.Resume, "Resume a paused timer or periodic row"))
+		k.verbCommand(fleet.Resume, "Resume a paused timer or periodic row"), k.forgetCommand())
 	return cmd
 }
 
@@ -124,11 +124,10 @@ func (k *cronCommand) verbCommand(verb fleet.Verb, short string) *cobra.Command 
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dot := strings.LastIndex(args[0], ".")
-			if dot <= 0 || dot == len(args[0])-1 {
-				return usagef("%q: must be SERVICE.ROW, as in reports.Nightly", args[0])
+			service, name, err := splitRow(args[0])
+			if err != nil {
+				return err
 			}
-			service, name := args[0][:dot], args[0][dot+1:]
 			if row, found, err := k.change(cmd.Context(), service, name, verb); err != nil || found {
 				if err == nil {
 					err = k.print([]cronRow{row}, false)
@@ -151,6 +150,15 @@ func (k *cronCommand) verbCommand(verb fleet.Verb, short string) *cobra.Command 
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer of a timer's process")
 	return cmd
+}
+
+// splitRow splits the name of a row, such as reports.Nightly.
+func splitRow(text string) (service, row string, err error) {
+	dot := strings.LastIndex(text, ".")
+	if dot <= 0 || dot == len(text)-1 {
+		return "", "", usagef("%q: must be SERVICE.ROW, as in reports.Nightly", text)
+	}
+	return text[:dot], text[dot+1:], nil
 }
 
 func (c *command) cronNextCommand() *cobra.Command {

@@ -3,6 +3,9 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/periodic"
@@ -90,4 +93,42 @@ func (k *cronCommand) change(ctx context.Context, service, name string, verb fle
 		return nil
 	})
 	return row, found, err
+}
+
+func (k *cronCommand) forgetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget SERVICE.ROW",
+		Short: "Remove a periodic row from the store that is no longer in the code",
+		Long: "Remove a periodic row from the store that is no longer in the code. Its jobs stay.\n\n" +
+			"The store keeps the row when its service is changed, because another process may still have it. A running process\n" +
+			"that has it adds it again within seconds.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			service, name, err := splitRow(args[0])
+			if err != nil {
+				return err
+			}
+			return k.with(cmd.Context(), checked, func(ctx context.Context, _ *settings, s *store.Store) error {
+				return k.forget(ctx, s, service, name)
+			})
+		},
+	}
+}
+
+// forget removes a periodic row. name is as in change.
+func (k *cronCommand) forget(ctx context.Context, s *store.Store, service, name string) error {
+	all, err := s.Periodics(ctx, service)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Field == name || p.Name == name {
+			if err := s.Forget(ctx, service, p.Name); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(k.out, "%s.%s is forgotten\n", service, p.Field)
+			return err
+		}
+	}
+	return fmt.Errorf("periodic row %s.%s: is not in the store %s: gomeko cron ls lists those that are", service, name, s.Name())
 }

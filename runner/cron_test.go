@@ -12,6 +12,7 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/timer"
 	"github.com/gomeko/gomeko/transport"
@@ -166,5 +167,41 @@ func TestCronJobs(t *testing.T) {
 	}
 	if tick := hosttest.Next(t, reports.calls); tick.Nominal.IsZero() || tick.Missed != 0 {
 		t.Errorf("called with %+v", tick)
+	}
+}
+
+// TestCronForget removes a periodic row that no process has.
+func TestCronForget(t *testing.T) {
+	db := "sqlite:" + filepath.Join(t.TempDir(), "jobs.db")
+	s, err := openStore(t.Context(), db, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Register(t.Context(), store.Periodic{
+		Service: "reports", Name: "weekly", Field: "Weekly", Queue: "gomeko.jobs.reports",
+		Schedule: "0 4 * * MON", Zone: "UTC", Missed: "once", Overlap: "skip",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   string // separated by spaces
+		status int
+		want   string // a pattern, of stdout or of stderr
+	}{
+		{"ls --broker=amqp://127.0.0.1:1", 0, `\nreports\.Weekly +0 4 \* \* MON `},
+		{"forget Weekly", 2, `^"Weekly": must be SERVICE\.ROW`},
+		{"forget reports.Nightly", 1, `^periodic row reports\.Nightly: is not in the store sqlite:\S+: gomeko cron ls lists those that are`},
+		{"forget reports.Weekly", 0, `^reports\.Weekly is forgotten\n$`},
+		{"forget reports.Weekly", 1, `^periodic row reports\.Weekly: is not in the store`},
+	} {
+		status, got, diagnostics := executeGomeko(append([]string{"cron", "--store=" + db}, strings.Fields(c.args)...)...)
+		if c.status != 0 {
+			got = diagnostics
+		}
+		if status != c.status || !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s: status %d and\n%s\nwant %d and %s", c.args, status, got, c.status, c.want)
+		}
 	}
 }

@@ -101,6 +101,7 @@ PROGRAM cron next '*/15 9-17 * * MON-FRI' -n 3 --json`,
 	"cron run":    `PROGRAM cron run reports.Nightly`,
 	"cron pause":  `PROGRAM cron pause reports.Nightly`,
 	"cron resume": `PROGRAM cron resume reports.Nightly`,
+	"cron forget": `PROGRAM cron forget reports.Weekly`,
 	"dead": `PROGRAM dead
 PROGRAM dead show bills 3f2a9c1e
 PROGRAM dead retry bills --error "no table" --rate 50/s

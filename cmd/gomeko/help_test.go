@@ -15,6 +15,8 @@ import (
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/jobs/sqlite"
+	"github.com/gomeko/gomeko/jobs/store"
 )
 
 // A need says what examples that begin with certain words need in addition to the fleet. The first
@@ -41,6 +43,7 @@ var needs = []need{
 	{words: "gomeko stats orders --watch", ready: "SERVICE"},
 	{words: "gomeko dead import", with: exported},
 	{words: "gomeko dead", with: parked},
+	{words: "gomeko cron forget", with: unhosted},
 	{words: "gomeko jobs show", with: job("succeeded", "http://example.org/a.png")},
 	{words: "gomeko jobs wait", with: job("succeeded", "http://example.org/a.png")},
 	{words: "gomeko jobs cancel", with: job("scheduled", "http://example.org/a.png", "--in", "2h")},
@@ -329,6 +332,24 @@ func parked(t *testing.T, f *exampleFleet, line string) string {
 func exported(t *testing.T, f *exampleFleet, line string) string {
 	t.Helper()
 	f.output(t, parked(t, f, "gomeko dead export bills > bills.ndjson"))
+	return line
+}
+
+// unhosted registers the periodic row reports.Weekly, which no service of the fleet has.
+func unhosted(t *testing.T, f *exampleFleet, line string) string {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(f.dir, "jobs.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Register(t.Context(), store.Periodic{
+		Service: "reports", Name: "weekly", Field: "Weekly", Queue: "gomeko.jobs.reports",
+		Schedule: "0 4 * * MON", Zone: "UTC", Missed: "once", Overlap: "skip",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return line
 }
 

@@ -185,3 +185,13 @@ func (s *Store) Pause(ctx context.Context, service, name string, paused bool) (p
 	})
 	return p, err
 }
+
+// Forget removes a row that no process has any more, and returns [ErrNotPeriodic] if there is none.
+// A process that does have it registers it again, as a new one.
+func (s *Store) Forget(ctx context.Context, service, name string) error {
+	n, err := s.exec(ctx, `DELETE FROM gomeko_periodic`+ofRow, service, name)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%s.%s: %w", service, name, ErrNotPeriodic)
+	}
+	return err
+}

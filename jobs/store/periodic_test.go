@@ -176,5 +176,17 @@ func TestRegister(t *testing.T) {
 		if _, err := s.Pause(t.Context(), "reports", "weekly", true); !errors.Is(err, store.ErrNotPeriodic) {
 			t.Errorf("got %v", err)
 		}
+		if err := s.Forget(t.Context(), "reports", "nightly"); err != nil {
+			t.Error(err)
+		}
+		if all, err := s.Periodics(t.Context()); err != nil || len(all) > 0 {
+			t.Errorf("got %+v, %v, forgotten", all, err)
+		}
+		if err := s.Forget(t.Context(), "reports", "nightly"); !errors.Is(err, store.ErrNotPeriodic) {
+			t.Errorf("got %v, forgotten twice", err)
+		}
+		if p := register(t, s, nightly); !p.Last.Equal(c.now) {
+			t.Errorf("got %+v, registered anew", p)
+		}
 	})
 }
