@@ -157,7 +157,7 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Rel
 	defer func() {
 		if err != nil {
 			err = s.wrap(err)
-			_ = rolledBack(tx) // the connection may be lost
+			_ = tx.Rollback() // the connection may be lost
 		}
 	}()
 	c := s.conn(tx)

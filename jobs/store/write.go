@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"sync"
@@ -79,19 +78,12 @@ func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // if f panics
+	// It fails if the ctx of a statement has ended: SQLite rolls back the whole transaction then.
+	defer func() { _ = tx.Rollback() }()
 	if err := f(s.conn(tx)); err != nil {
-		return errors.Join(err, rolledBack(tx))
-	}
-	return tx.Commit()
-}
-
-// rolledBack rolls a failed transaction back. If its ctx has ended, database/sql has done so.
-func rolledBack(tx *sql.Tx) error {
-	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
 		return err
 	}
-	return nil
+	return tx.Commit()
 }
 
 // writers batches the changes to a database that allows one writer at a time. While one caller

@@ -68,6 +68,20 @@ func TestChangesTogether(t *testing.T) {
 	}
 }
 
+// TestChangeEnds ends the ctx of a change while SQLite makes it. The error says only that.
+func TestChangeEnds(t *testing.T) {
+	s := migrated(t, openSQLite)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := s.Exec(ctx, `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) INSERT INTO gomeko_store (id) SELECT i FROM n`)
+	if want := s.Name() + ": " + context.DeadlineExceeded.Error(); !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if err := s.Exec(t.Context(), `INSERT INTO gomeko_store (id) VALUES ('later')`); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestChangePanics lets a change panic while others wait. Each caller gets a true outcome, and
 // later changes work.
 func TestChangePanics(t *testing.T) {
