@@ -275,6 +275,51 @@ func TestPriority(t *testing.T) {
 	})
 }
 
+// TestForeignMessages publishes messages of a program without the store while the only worker is
+// busy. A job with a priority begins before one that has waited for longer, and a message that is
+// not a job is dropped.
+func TestForeignMessages(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		script, free := newScript(), make(chan struct{})
+		script.wait = func(_ context.Context, url string) error {
+			if url == "first" {
+				<-free
+			}
+			return nil
+		}
+		w := startWorker(t, uri, jobs.Config{Store: s}, 1, &Images{Script: script})
+		publish(t, uri, "images.wait", "first", `{"args":["first"],"kwargs":{}}`)
+		hosttest.Next(t, script.calls)
+		insert(t, s, "low", "wait", `["low"]`)
+		conn := hosttest.Dial(t, transport.Config{URI: uri})
+		for _, p := range []transport.Properties{
+			{MessageID: "high", ContentType: "application/json", Priority: 9, Persistent: true},
+			{MessageID: "bad", ContentType: "application/json", Headers: transport.Table{"gomeko.run_at": "tomorrow"}, Persistent: true},
+		} {
+			body := []byte(`{"args":["` + p.MessageID + `"],"kwargs":{}}`)
+			if err := conn.Publish(t.Context(), transport.Publishing{Exchange: "gomeko.jobs", Key: "images.wait", Mandatory: true, Properties: p, Body: body}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hosttest.Eventually(t, "the job has a row", func() bool {
+			all, err := s.Get(t.Context(), "high")
+			return err == nil && len(all) == 1
+		})
+		close(free)
+		for _, want := range []string{"high", "low"} {
+			if url := hosttest.Next(t, script.calls); url != want {
+				t.Errorf("called with %s, want %s", url, want)
+			}
+		}
+		w.Log.Wait(t, 1, "message dropped: it is not a job")
+		hosttest.Eventually(t, "the queue is empty", func() bool { return brokertest.Depth(t, uri, "gomeko.jobs.images") == 0 })
+		if n := len(w.Log.Lines("message dropped: it is not a job")); n != 1 {
+			t.Errorf("the message was dropped %d times", n)
+		}
+	})
+}
+
 // TestEarlyMessage runs a job that was published before its queue existed.
 func TestEarlyMessage(t *testing.T) {
 	t.Parallel()

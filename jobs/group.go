@@ -210,18 +210,37 @@ func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 		want = max(want, 2*g.expected)
 	}
 	held = g.reserveMore(held, min(want, claimedAtOnce))
+	urgent, others := divide(messages)
+	if err := g.settle(ctx, urgent); err != nil {
+		release(held)
+		g.keep(others)
+		return err
+	}
 	since := time.Now()
 	claimed, err := g.claim(ctx, len(held))
 	if err != nil {
 		release(held)
-		g.keep(messages)
+		g.keep(others)
 		return err
 	}
 	for i := range claimed {
 		g.start(&claimed[i], held[i], since)
 	}
 	release(held[len(claimed):])
-	return g.settle(ctx, messages)
+	return g.settle(ctx, others)
+}
+
+// divide divides messages into those with a priority, whose jobs must be in the store before the
+// best ones are claimed, and the others.
+func divide(messages []message) (urgent, others []message) {
+	for _, m := range messages {
+		if m.Priority > 0 {
+			urgent = append(urgent, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	return urgent, others
 }
 
 // reserveMore reserves free workers until there are want, or none is free.
@@ -264,13 +283,17 @@ func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 }
 
 // settle inserts the jobs of messages into the store, unless they are there already, and
-// acknowledges the messages. The jobs that the group has claimed are there; the store is asked only
-// for the others. If it does not answer, the group keeps their messages.
+// acknowledges the messages. The jobs that the group has just claimed are there; the store is asked
+// only for the others. If it does not answer, the group keeps their messages.
 func (g *group) settle(ctx context.Context, messages []message) error {
 	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
 	unknown := slices.DeleteFunc(slices.Clone(messages), func(m message) bool { return m.id == "" || g.recent.has(m.id) })
-	added, err := g.insert(ctx, unknown)
+	jobs, unknown, err := g.read(ctx, unknown)
+	added := 0
+	if err == nil {
+		added, err = g.insert(ctx, jobs, unknown)
+	}
 	for _, m := range messages {
 		if err == nil || !slices.Contains(unknown, m) {
 			m.Ack()
@@ -294,22 +317,29 @@ func (g *group) keep(messages []message) {
 	g.messages, g.more = append(messages, g.messages...), true
 }
 
-// insert inserts the jobs of messages into the store, unless they are there already. It returns how
-// many were not.
-func (g *group) insert(ctx context.Context, messages []message) (added int, err error) {
-	jobs := make([]store.New, 0, len(messages))
-	from := make([]message, 0, len(messages))
+// read returns the jobs of messages, and the messages that have one. Nudges have none. It drops
+// messages that are not a job. If ctx ends meanwhile, it returns all messages and an error.
+func (g *group) read(ctx context.Context, messages []message) (jobs []store.New, from []message, err error) {
 	for _, m := range messages {
 		if m.id == "" {
 			continue
 		}
 		job, err := g.queue.rowOf(m)
-		if err != nil {
-			g.queue.report(m.Delivery, err)
-			continue
+		switch {
+		case err == nil:
+			jobs, from = append(jobs, *job), append(from, m)
+		case ctx.Err() != nil: // which may be the reason
+			return nil, messages, err
+		default:
+			g.queue.drop(m.Delivery, err)
 		}
-		jobs, from = append(jobs, *job), append(from, m)
 	}
+	return jobs, from, nil
+}
+
+// insert inserts the jobs of messages into the store, unless they are there already. It returns how
+// many were not.
+func (g *group) insert(ctx context.Context, jobs []store.New, from []message) (added int, err error) {
 	if len(jobs) == 0 {
 		return 0, nil
 	}
@@ -343,7 +373,7 @@ func (g *group) insertEach(ctx context.Context, jobs []store.New, from []message
 		inserted, err := g.queue.process.insert(ctx, []store.New{n})
 		switch {
 		case store.Refused(err):
-			g.queue.report(from[i].Delivery, err)
+			g.queue.drop(from[i].Delivery, err)
 		case err != nil:
 			return nil, err
 		}
@@ -367,7 +397,10 @@ func (g *group) busy(ctx context.Context) {
 	}
 	limited, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
-	_, err := g.insert(limited, messages)
+	jobs, from, err := g.read(limited, messages)
+	if err == nil {
+		_, err = g.insert(limited, jobs, from)
+	}
 	if g.only == nil || err != nil {
 		g.queue.pause(ctx, pause{group: g, busy: true})
 	}

@@ -1,22 +1,45 @@
 package jobs
 
-// A recent remembers ids: the last 1,000 that were added, and up to 1,000 before them.
+import "time"
+
+// A recent remembers ids for 5 to 10 s, but at least the last 1,000 of them and at most 2,000.
 type recent struct {
 	newer, older map[string]struct{}
+	since        time.Time // of newer
 }
 
-// recentIDs is the maximum number of remembered ids.
-const recentIDs = 2000
+const (
+	recentIDs = 2000
+	recentFor = 10 * time.Second
+)
 
+// add remembers an id.
 func (r *recent) add(id string) {
+	r.age()
 	if r.newer == nil || len(r.newer) == recentIDs/2 {
-		r.older, r.newer = r.newer, make(map[string]struct{}, recentIDs/2)
+		r.renew()
 	}
 	r.newer[id] = struct{}{}
 }
 
+// has reports whether an id is remembered.
 func (r *recent) has(id string) bool {
+	r.age()
 	_, newer := r.newer[id]
 	_, older := r.older[id]
 	return newer || older
+}
+
+// age forgets ids whose time has passed.
+func (r *recent) age() {
+	switch age := time.Since(r.since); {
+	case age >= recentFor:
+		*r = recent{}
+	case age >= recentFor/2:
+		r.renew()
+	}
+}
+
+func (r *recent) renew() {
+	r.newer, r.older, r.since = map[string]struct{}{}, r.newer, time.Now()
 }

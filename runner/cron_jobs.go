@@ -101,7 +101,7 @@ func (k *cronCommand) forgetCommand() *cobra.Command {
 		Short: "Remove a periodic row from the store that is no longer in the code",
 		Long: "Remove a periodic row from the store that is no longer in the code. Its jobs stay.\n\n" +
 			"The store keeps the row when its service is changed, because another process may still have it. A running process\n" +
-			"that has it adds it again within seconds.",
+			"that has it adds it again within seconds, and not paused.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, name, err := splitRow(args[0])

@@ -15,10 +15,15 @@
 //
 // # PgBouncer
 //
-// The store works behind PgBouncer in transaction mode: it keeps no state in a session, and its
-// advisory locks last for one transaction. Only the two settings above then also hold for other
-// programs with the same user and database, so give the store a user of its own. PgBouncer before
-// 1.21 does not support prepared statements; switch them off in the URL:
+// The store works behind PgBouncer in transaction mode: it needs no state in a session, and its
+// advisory locks last for one transaction. The two settings above are made with SET, so they hold
+// only for some connections then, and also for other programs with the same user and database. Give
+// the store a user of its own, and that user the settings:
+//
+//	ALTER ROLE jobs SET plan_cache_mode = force_custom_plan;
+//	ALTER ROLE jobs SET idle_in_transaction_session_timeout = '10s';
+//
+// PgBouncer before 1.21 does not support prepared statements; switch them off in the URL:
 //
 //	postgres://jobs:secret@pgbouncer.example.org/jobs?default_query_exec_mode=exec
 //

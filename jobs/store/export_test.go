@@ -29,6 +29,9 @@ func (s *Store) Waiting() int {
 	return len(s.writers.waiting)
 }
 
+// Writing reports whether a caller has its turn to write.
+func (s *Store) Writing() bool { return len(s.writers.turn) == 1 }
+
 // Exec runs one statement.
 func (s *Store) Exec(ctx context.Context, statement string) error {
 	_, err := s.exec(ctx, statement)

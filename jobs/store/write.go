@@ -108,7 +108,7 @@ func (s *Store) inTurn(x *change) error {
 	w.mu.Unlock()
 	select {
 	case w.turn <- struct{}{}:
-		s.takeTurn()
+		s.takeTurn(x)
 	case err := <-x.done:
 		return err
 	case <-x.ctx.Done():
@@ -119,35 +119,41 @@ func (s *Store) inTurn(x *change) error {
 	return <-x.done
 }
 
-// takeTurn makes the waiting changes, passes the turn on, and reports the results to the callers,
-// even if a change panics.
-func (s *Store) takeTurn() {
+// takeTurn makes a change together with those that wait when the transaction has begun, passes the
+// turn on, and reports the results to the callers, even if a change panics. It does nothing if
+// another caller has made the change.
+func (s *Store) takeTurn(x *change) {
 	w := &s.writers
-	all := w.take()
+	if !w.leave(x) {
+		<-w.turn
+		return
+	}
+	x.err = errBroken
+	all := []*change{x}
 	defer func() {
 		<-w.turn
 		for _, x := range all {
 			x.done <- x.err
 		}
 	}()
-	if len(all) == 0 { // another caller has made the change of this one
-		return
-	}
-	begun, made := false, []error(nil)
+	var made []error
 	err := s.transaction(context.Background(), func(c conn) (err error) {
-		begun = true
-		all = append(all, w.take()...) // those that came while another process was writing
+		all = append(all, w.take()...) // some came while another process was writing
 		made, err = makeEach(c, all)
 		return err
 	})
-	for i, x := range all {
-		switch {
-		case err == nil:
-			x.err = made[i]
-		case !begun || len(all) == 1:
-			x.err = err
-		default:
-			x.err = s.alone(x)
+	switch {
+	case err != nil && x.ctx.Err() != nil && len(all) == 1: // it waited for another process until then
+		x.err = context.Cause(x.ctx)
+	case err != nil && len(all) == 1:
+		x.err = err
+	default:
+		for i, x := range all {
+			if err == nil {
+				x.err = made[i]
+			} else {
+				x.err = s.alone(x)
+			}
 		}
 	}
 }

@@ -68,6 +68,51 @@ func TestChangesTogether(t *testing.T) {
 	}
 }
 
+// TestChangesJoin makes changes while another process writes to SQLite. Those that come while the
+// first one waits for it share the first one's transaction. A caller that gives up is not kept.
+func TestChangesJoin(t *testing.T) {
+	s := migrated(t, openSQLite)
+	other, err := s.Pool().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	execute := func(statement string) {
+		t.Helper()
+		if _, err := other.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute("BEGIN IMMEDIATE")
+	var callers sync.WaitGroup
+	failed := make([]error, 6)
+	for i := range failed {
+		callers.Go(func() {
+			failed[i] = s.Exec(t.Context(), fmt.Sprintf("INSERT INTO gomeko_store (id) VALUES (%s)", []string{"'a'", "NULL"}[i%2]))
+		})
+		if i == 0 {
+			hosttest.Eventually(t, "the first one has the turn", func() bool { return s.Writing() && s.Waiting() == 0 })
+		}
+	}
+	hosttest.Eventually(t, "the others wait", func() bool { return s.Waiting() == len(failed)-1 })
+	ctx, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer leave()
+	if err := s.Exec(ctx, "INSERT INTO gomeko_store (id) VALUES ('late')"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the caller that has given up got %v", err)
+	}
+	execute("COMMIT")
+	callers.Wait()
+	for i, err := range failed {
+		if (err != nil) != (i%2 == 1) {
+			t.Errorf("change %d: %v", i, err)
+		}
+	}
+	rows := 0
+	if err := s.Pool().QueryRow("SELECT count(*) FROM gomeko_store WHERE id = 'a'").Scan(&rows); err != nil || rows != 3 {
+		t.Errorf("%d rows, %v; want 3", rows, err)
+	}
+}
+
 // TestChangeEnds ends the ctx of a change while SQLite makes it. The error says only that.
 func TestChangeEnds(t *testing.T) {
 	s := migrated(t, openSQLite)

@@ -73,9 +73,9 @@ func (a *Accounts) Login(ctx context.Context, name, password, address string) (*
 
 // note records an action that may have failed, and returns err. If recording fails, it returns that
 // error, which does not wrap err: a caller that checks for err must not find it then. It does not
-// record repeated refusals, which would let anybody fill the database.
+// record repeated refusals of a login, which would let anybody fill the database.
 func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error) error {
-	if many := (*TooManyError)(nil); errors.As(err, &many) && many.again {
+	if many := (*TooManyError)(nil); entry.Action == "login" && errors.As(err, &many) && many.again {
 		return err
 	}
 	if err != nil {
@@ -176,13 +176,16 @@ func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	if err != nil || ok {
 		return err
 	}
-	var until, refused int64
-	err = a.db.QueryRowContext(ctx, `UPDATE gomeko_panel_failure SET refused = refused + 1 WHERE subject = $1 RETURNING next_at, refused`, subject).
-		Scan(&until, &refused)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) { // it is gone if it was forgiven meanwhile
+	var until int64
+	err = a.db.QueryRowContext(ctx, `UPDATE gomeko_panel_failure SET refused = 1 WHERE subject = $1 AND refused = 0 RETURNING next_at`, subject).Scan(&until)
+	again := errors.Is(err, sql.ErrNoRows)
+	if again {
+		err = a.db.QueryRowContext(ctx, `SELECT coalesce(max(next_at), 0) FROM gomeko_panel_failure WHERE subject = $1`, subject).Scan(&until)
+	}
+	if err != nil {
 		return err
 	}
-	return &TooManyError{moment(until), refused > 1}
+	return &TooManyError{moment(until), again}
 }
 
 // loggedIn records a successful login, unless the password's hash has changed since it was
