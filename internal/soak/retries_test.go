@@ -236,15 +236,22 @@ func (l *ledger) collect(t *testing.T, uri string, stalled <-chan struct{}) {
 		return
 	}
 	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	deliveries, err := ch.Consume("gomeko.dead.debts", "", true, false, false, false, nil)
-	if err != nil {
-		t.Error(err)
-		return
+	var deliveries <-chan amqp.Delivery
+	for deliveries == nil {
+		ch, err := conn.Channel()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if deliveries, err = ch.Consume("gomeko.dead.debts", "", true, false, false, false, nil); err == nil {
+			break
+		}
+		select { // the queue is declared when the first message is parked
+		case <-time.After(50 * time.Millisecond):
+		case <-stalled:
+			t.Error(err)
+			return
+		}
 	}
 	for {
 		select {
