@@ -286,6 +286,9 @@ func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 // acknowledges the messages. The jobs that the group has just claimed are there; the store is asked
 // only for the others. If it does not answer, the group keeps their messages.
 func (g *group) settle(ctx context.Context, messages []message) error {
+	if len(messages) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
 	unknown := slices.DeleteFunc(slices.Clone(messages), func(m message) bool { return m.id == "" || g.recent.has(m.id) })

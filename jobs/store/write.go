@@ -142,18 +142,16 @@ func (s *Store) takeTurn(x *change) {
 		made, err = makeEach(c, all)
 		return err
 	})
-	switch {
-	case err != nil && x.ctx.Err() != nil && len(all) == 1: // it waited for another process until then
-		x.err = context.Cause(x.ctx)
-	case err != nil && len(all) == 1:
-		x.err = err
-	default:
-		for i, x := range all {
-			if err == nil {
-				x.err = made[i]
-			} else {
-				x.err = s.alone(x)
-			}
+	for i, x := range all {
+		switch {
+		case err == nil:
+			x.err = made[i]
+		case len(all) > 1:
+			x.err = s.alone(x)
+		case x.ctx.Err() != nil: // while it waited for another process
+			x.err = context.Cause(x.ctx)
+		default:
+			x.err = err
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Answer struct {
 	UID int `json:"uid"`
 }
 
-// Who answers after some milliseconds, so that calls are running when a process has to stop.
+// Who takes a few milliseconds, so calls are in progress when a process has to stop.
 func (*Page) Who(context.Context) (Answer, error) {
 	<-time.After(5 * time.Millisecond)
 	return Answer{os.Getpid(), os.Getuid()}, nil
