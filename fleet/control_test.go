@@ -108,7 +108,7 @@ func TestSurvey(t *testing.T) {
 			t.Fatal(err)
 		}
 		hosttest.Close(t, first.Stop)
-		got = survey(t, conn, fleet.Question{Verb: "ping", Service: "orders", Wait: 400 * time.Millisecond})
+		got = survey(t, conn, fleet.Question{Verb: "ping", Service: "orders", Wait: 2 * time.Second})
 		want = []fleet.Count{{Service: "orders", Answered: 1, Others: 1}}
 		if fmt.Sprint(got.Counts) != fmt.Sprint(want) || got.Complete() {
 			t.Errorf("with a consumer in Python: got the counts %v, want %v", got.Counts, want)

@@ -39,7 +39,7 @@ func TestDescribe(t *testing.T) {
 			"oders":  "service oders: cannot be described: no process of it runs: did you mean orders?",
 			"unlike": "service unlike: cannot be described: no process of it runs: these services run: bills, orders",
 		} {
-			_, err := fleet.Describe(t.Context(), conn, name, 100*time.Millisecond)
+			_, err := fleet.Describe(t.Context(), conn, name, 2*time.Second)
 			if !errors.Is(err, fleet.ErrUndescribed) || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
@@ -66,21 +66,28 @@ func TestDescribeSilent(t *testing.T) {
 // Answers that are not descriptions are errors.
 func TestDescribeMalformed(t *testing.T) {
 	t.Parallel()
-	uri := brokertest.Embedded(t)
-	conn := hosttest.Dial(t, transport.Config{URI: uri})
-	for _, answer := range []string{`{"services": 7}`, `{"services": [null]}`, `{}`, ``} {
-		impostor(t, conn, answer)
-		_, err := fleet.Describe(t.Context(), conn, "orders", 100*time.Millisecond)
-		if !errors.Is(err, fleet.ErrUndescribed) {
-			t.Errorf("%s: got %v", answer, err)
-		}
+	for answer, want := range map[string]string{
+		`{"services": 7}`:      "impostor/1-aaaa: answer cannot be read: ",
+		`{"services": [null]}`: "impostor/1-aaaa: answer does not describe service orders",
+		`{}`:                   "impostor/1-aaaa: answer does not describe service orders",
+		``:                     "impostor/1-aaaa: answer cannot be read: ",
+	} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			conn := hosttest.Dial(t, transport.Config{URI: brokertest.Embedded(t)})
+			impostor(t, conn, answer)
+			_, err := fleet.Describe(t.Context(), conn, "orders", 10*time.Second)
+			if !errors.Is(err, fleet.ErrUndescribed) || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
 	}
 }
 
 // impostor answers ping and describe as a process of the service orders.
 func impostor(t *testing.T, conn *transport.Conn, answer string) {
 	t.Helper()
-	queue := "impostor" + answer
+	const queue = "impostor"
 	if err := conn.Declare(t.Context(), transport.Topology{
 		Exchanges: []transport.Exchange{{Name: control.Exchange, Kind: "topic", Durable: true}},
 		Queues:    []transport.Queue{{Name: queue, AutoDelete: true, Exclusive: true}},
@@ -88,7 +95,8 @@ func impostor(t *testing.T, conn *transport.Conn, answer string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := conn.Consume(t.Context(), transport.Consume{Queue: queue, Prefetch: 1, Handle: func(d *transport.Delivery) {
+	ctx := context.WithoutCancel(t.Context()) // it may be answering when the test ends
+	consumer, err := conn.Consume(ctx, transport.Consume{Queue: queue, Prefetch: 1, Handle: func(d *transport.Delivery) {
 		defer d.Ack()
 		verb, _, _ := strings.Cut(d.Key, ".")
 		a := fleet.Answer{
@@ -101,7 +109,7 @@ func impostor(t *testing.T, conn *transport.Conn, answer string) {
 		if err != nil {
 			t.Error(err)
 		}
-		if err := conn.Publish(t.Context(), transport.Publishing{Key: d.ReplyTo, Body: body, Properties: transport.Properties{
+		if err := conn.Publish(ctx, transport.Publishing{Key: d.ReplyTo, Body: body, Properties: transport.Properties{
 			ContentType: "application/json", CorrelationID: d.CorrelationID,
 		}}); err != nil {
 			t.Error(err)
@@ -110,5 +118,5 @@ func impostor(t *testing.T, conn *transport.Conn, answer string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = consumer.Close(context.WithoutCancel(t.Context())) })
+	t.Cleanup(func() { _ = consumer.Close(ctx) })
 }

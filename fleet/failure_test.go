@@ -119,7 +119,7 @@ func TestHalfOpen(t *testing.T) {
 			t.Errorf("before: got %+v, want two answers", got)
 		}
 		dead.Store(true)
-		got := survey(t, conn, fleet.Question{Verb: "ping", Wait: 400 * time.Millisecond})
+		got := survey(t, conn, fleet.Question{Verb: "ping", Wait: 2 * time.Second})
 		if want := []fleet.Count{{Service: "bills", Answered: 1, Others: 1}}; fmt.Sprint(got.Counts) != fmt.Sprint(want) {
 			t.Errorf("after: got the counts %+v, want %+v", got.Counts, want)
 		}
@@ -207,7 +207,7 @@ func TestDeadAsker(t *testing.T) {
 		}
 		conn := hosttest.Dial(t, transport.Config{URI: uri})
 		hosttest.Eventually(t, "an answer to another asker", func() bool {
-			return len(survey(t, conn, fleet.Question{Verb: "ping", Service: "bills", Wait: 200 * time.Millisecond}).Answers) == 1
+			return len(survey(t, conn, fleet.Question{Verb: "ping", Service: "bills", Wait: time.Second}).Answers) == 1
 		})
 		if lines := h.Log.Lines("level=WARN", "broker"); len(lines) > 0 {
 			t.Errorf("got %q in the log, want no warnings", lines)
