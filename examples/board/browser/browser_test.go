@@ -76,6 +76,7 @@ func TestBoard(t *testing.T) {
 
 	// A fourth order is refused: the page says why, and does not add one.
 	create("a2", "tea")
+	is(t, julio, `document.querySelectorAll("#orders li").length`, "=== 3") // events are handled in any order
 	create("a3", "coffee")
 	run(t, julio, chromedp.SetValue(css("[name=user_id]"), "7"), chromedp.Click(css("button")))
 	equal(t, julio, "#problem:not(:empty)", "You have too many orders already.")
