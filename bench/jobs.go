@@ -148,7 +148,7 @@ func jobsGroups() []*group {
 	return []*group{{
 		title: "Jobs",
 		unit:  "jobs",
-		about: "64 callers enqueue jobs that do nothing, each one after the other, and 100 workers of another process run them; until the outcome of the last one is recorded. p50 and p99 are of the enqueueing. The databases sync each commit. River looks for jobs often: its FetchCooldown is 2 ms and its FetchPollInterval 20 ms. The CPU time of the databases is not counted, except SQLite's, which is inside the client and the server.",
+		about: "Each of 64 callers enqueues jobs that do nothing, one after the other, and 100 workers in another process run them. The time ends when the last outcome is recorded. p50 and p99 are the time to enqueue a job. The databases sync each commit. River looks for jobs often: its FetchCooldown is 2 ms and its FetchPollInterval 20 ms. The CPU time of the databases is not counted, except SQLite's, which is inside the client and the server.",
 		contestants: append([]contestant{
 			{name: "River", store: postgreSQL, server: quick, client: []string{"River enqueuer"}, copies: 1},
 			{name: "River, defaults", store: postgreSQL, server: slow, client: []string{"River enqueuer"}, copies: 1},
@@ -161,7 +161,7 @@ func jobsGroups() []*group {
 	}, {
 		title: "Jobs: start",
 		unit:  "jobs",
-		about: "One job at a time, 20 ms after the one before, enqueued by the process that runs it. p50 and p99 are from before it is enqueued until its method begins.",
+		about: "One job at a time, 20 ms after the one before, enqueued by the process that runs it. p50 and p99 are the time from the call that enqueues a job until its method begins.",
 		contestants: append([]contestant{
 			{name: "River", store: postgreSQL, server: []string{"nothing"}, client: []string{"River jobs start"}},
 		}, of([]string{"nothing"}, []string{"gomeko jobs start"}, 0)...),

@@ -29,8 +29,8 @@ type order struct {
 	Callers  int
 	Size     int // of a request's body, in bytes
 	Duration time.Duration
-	// Awaited is how many messages the process should have handled. Until it has begun all of them, it
-	// does not look which have settled, because that would slow it down.
+	// Awaited is how many messages the process is expected to handle. Until it has begun that many, it
+	// does not count those that have settled, because counting would slow it down.
 	Awaited int64
 }
 

@@ -111,7 +111,7 @@ func describeOne(ctx context.Context, conn *transport.Conn, service, instance st
 				return one, nil
 			}
 		}
-		return nil, fmt.Errorf("%s: answer does not describe service %s", instance, service)
+		return nil, fmt.Errorf("%s: answer has no description of service %s", instance, service)
 	}
 	return nil, fmt.Errorf("%s did not answer", instance)
 }

@@ -68,8 +68,8 @@ func TestDescribeMalformed(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{
 		`{"services": 7}`:      "impostor/1-aaaa: answer cannot be read: ",
-		`{"services": [null]}`: "impostor/1-aaaa: answer does not describe service orders",
-		`{}`:                   "impostor/1-aaaa: answer does not describe service orders",
+		`{"services": [null]}`: "impostor/1-aaaa: answer has no description of service orders",
+		`{}`:                   "impostor/1-aaaa: answer has no description of service orders",
 		``:                     "impostor/1-aaaa: answer cannot be read: ",
 	} {
 		t.Run(answer, func(t *testing.T) {

@@ -275,9 +275,9 @@ func TestPriority(t *testing.T) {
 	})
 }
 
-// TestForeignMessages publishes messages of a program without the store while the only worker is
-// busy. A job with a priority begins before one that has waited for longer, and a message that is
-// not a job is dropped.
+// TestForeignMessages publishes messages while the only worker is busy, as a program without access
+// to the store does. A job with a priority begins before one that has waited for longer, and a
+// message that is not a job is dropped once.
 func TestForeignMessages(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -315,7 +315,7 @@ func TestForeignMessages(t *testing.T) {
 		w.Log.Wait(t, 1, "message dropped: it is not a job")
 		hosttest.Eventually(t, "the queue is empty", func() bool { return brokertest.Depth(t, uri, "gomeko.jobs.images") == 0 })
 		if n := len(w.Log.Lines("message dropped: it is not a job")); n != 1 {
-			t.Errorf("the message was dropped %d times", n)
+			t.Errorf("the message was dropped %d times, want 1", n)
 		}
 	})
 }

@@ -61,8 +61,8 @@
 //     enqueued too, but the jobs of the ticks run one after the other.
 //
 // If processes have different schedules for a row, all of them follow the process that was started
-// last. The ticks of a new schedule are due from then on. gomeko cron lists the rows, and pauses,
-// resumes and runs them.
+// last. The ticks of a new schedule are due from then on. gomeko cron lists the rows, pauses,
+// resumes and runs them, and forgets those that are no longer in the code.
 //
 // # Unique jobs
 //

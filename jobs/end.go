@@ -13,8 +13,9 @@ import (
 const endsAtOnce = 500
 
 // endsWaiting is how many outcomes may wait to be recorded before the process claims no further
-// jobs. A worker is free as soon as its method has returned, so without this limit a store that
-// claims faster than it records would let the process run more and more jobs.
+// jobs. A worker is free as soon as its method has returned. If the store claimed faster than it
+// records, ever more jobs would be waiting for their outcome, and all of them would run again if
+// the process died.
 const endsWaiting = 2 * endsAtOnce
 
 // ends records the outcomes of attempts. While the store is busy with some, further ones gather and
@@ -25,7 +26,7 @@ type ends struct {
 
 	mu      sync.Mutex
 	waiting int
-	room    chan struct{} // closed when there is room for further ones; nil if there is
+	room    chan struct{} // nil if there is room; otherwise closed when there is
 }
 
 // An ending is an end that waits to be recorded.
@@ -70,7 +71,7 @@ func (e *ends) record(ctx context.Context, end store.End) recorded {
 	}
 }
 
-// wait counts outcomes that wait.
+// wait adds n to the number of outcomes that wait.
 func (e *ends) wait(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

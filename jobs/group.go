@@ -42,7 +42,7 @@ type group struct {
 	wake     chan struct{}
 	hasty    *time.Timer // fires when messages have waited for patience
 
-	expected int    // half of the jobs to claim if the store may have more
+	expected int    // the jobs of the last claim or insertion; if there may be more, twice as many are claimed
 	recent   recent // the jobs that were claimed lately
 }
 
@@ -193,8 +193,9 @@ func (g *group) setMore() {
 	g.rouse()
 }
 
-// round claims the best jobs, runs them, and settles the messages. If a worker is free, it claims
-// one job more than there are messages, to find out whether the store has more.
+// round inserts the jobs of messages with a priority, claims the best jobs, runs them, and settles
+// the other messages. If enough workers are free, it claims at least one job more than there are
+// messages, to find out whether the store has more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	held, err := g.claimSuspect(ctx, held)
 	if err != nil {
@@ -263,7 +264,7 @@ func release(held []*service.Reservation) {
 	}
 }
 
-// claim claims jobs.
+// claim claims at most limit jobs, and remembers their ids for settle.
 func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
 	defer cancel()
@@ -283,8 +284,8 @@ func (g *group) claim(ctx context.Context, limit int) ([]store.Job, error) {
 }
 
 // settle inserts the jobs of messages into the store, unless they are there already, and
-// acknowledges the messages. The jobs that the group has just claimed are there; the store is asked
-// only for the others. If it does not answer, the group keeps their messages.
+// acknowledges the messages. It does not ask the store about jobs that the group claimed lately,
+// because a claimed job has a row. After an error, it puts the other messages back.
 func (g *group) settle(ctx context.Context, messages []message) error {
 	if len(messages) == 0 {
 		return nil
@@ -313,15 +314,16 @@ func (g *group) settle(ctx context.Context, messages []message) error {
 	return nil
 }
 
-// keep puts messages back, because the store does not answer.
+// keep puts messages back after an error. The next round settles them, unless away or giveBack
+// requeues them first.
 func (g *group) keep(messages []message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.messages, g.more = append(messages, g.messages...), true
 }
 
-// read returns the jobs of messages, and the messages that have one. Nudges have none. It drops
-// messages that are not a job. If ctx ends meanwhile, it returns all messages and an error.
+// read returns the jobs of messages, and in from the message of each job. It leaves out nudges, and
+// drops messages that are not jobs. If ctx ends meanwhile, it returns all messages and an error.
 func (g *group) read(ctx context.Context, messages []message) (jobs []store.New, from []message, err error) {
 	for _, m := range messages {
 		if m.id == "" {
@@ -341,7 +343,7 @@ func (g *group) read(ctx context.Context, messages []message) (jobs []store.New,
 }
 
 // insert inserts the jobs of messages into the store, unless they are there already. It returns how
-// many were not.
+// many it has added.
 func (g *group) insert(ctx context.Context, jobs []store.New, from []message) (added int, err error) {
 	if len(jobs) == 0 {
 		return 0, nil

@@ -53,9 +53,9 @@ func Priority(p int) Option {
 	}
 }
 
-// ID sets the id of the job, at most 255 bytes; the default is a UUID of version 7. If the store
-// already has a job with this id, no other one is enqueued, and the [Ref] is that of the existing
-// job.
+// ID sets the id of the job, at most 255 bytes; the default is a UUID of version 7. While the store
+// has a job with this id, no other one is enqueued, and the [Ref] is that of the existing job.
+// Without a store, ids are not checked, and the job runs again.
 func ID(id string) Option {
 	return func(o *options) {
 		if id == "" || len(id) > maxID {

@@ -88,8 +88,8 @@ func TestHungDatabase(t *testing.T) {
 	}
 }
 
-// TestSlowOutcomes keeps outcomes from being recorded, while jobs can be claimed. The worker stops
-// claiming when many wait, and goes on when they are recorded.
+// TestSlowOutcomes blocks the recording of outcomes, but not the claiming of jobs. The worker stops
+// claiming when EndsWaiting outcomes wait, and continues when they are recorded.
 func TestSlowOutcomes(t *testing.T) {
 	t.Parallel()
 	url := hosttest.Schema(t)

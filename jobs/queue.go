@@ -274,10 +274,10 @@ func (q *queue) group(name string) *group {
 	return q.shared
 }
 
-// A message is a delivery that has woken the queue.
+// A message is a delivery that brings a job, or a nudge for one.
 type message struct {
 	*transport.Delivery
-	id, name string // of its job; no id for a nudge
+	id, name string // of its job; id is "" for a nudge
 }
 
 // deliver handles a delivery of the queue.
@@ -332,7 +332,7 @@ func (q *queue) identify(d *transport.Delivery) (message, error) {
 	return message{d, id, name}, err
 }
 
-// jobOf returns the row for a delivery's job.
+// jobOf identifies the job of a delivery, and returns its row.
 func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	m, err := q.identify(d)
 	if err != nil {

@@ -2,7 +2,8 @@ package jobs
 
 import "time"
 
-// A recent remembers ids for 5 to 10 s, but at least the last 1,000 of them and at most 2,000.
+// A recent remembers ids for 5 to 15 s, and at most 2,000 of them: it may forget an id sooner once
+// 1,000 others were added after it.
 type recent struct {
 	newer, older map[string]struct{}
 	since        time.Time // of newer

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestRecent remembers ids for some seconds, and no more than a few thousand.
+// TestRecent checks how long ids are remembered, and that they are never more than recentIDs.
 func TestRecent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recent

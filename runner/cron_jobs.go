@@ -98,10 +98,10 @@ func (k *cronCommand) change(ctx context.Context, service, name string, verb fle
 func (k *cronCommand) forgetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "forget SERVICE.ROW",
-		Short: "Remove a periodic row from the store that is no longer in the code",
-		Long: "Remove a periodic row from the store that is no longer in the code. Its jobs stay.\n\n" +
-			"The store keeps the row when its service is changed, because another process may still have it. A running process\n" +
-			"that has it adds it again within seconds, and not paused.",
+		Short: "Remove from the store a periodic row that is no longer in the code",
+		Long: "Remove from the store a periodic row that is no longer in the code. Its jobs stay.\n\n" +
+			"The store keeps a row that you remove from the code, because another process may still have it. A running process\n" +
+			"that has the row registers it again within seconds, as a new row that is not paused.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, name, err := splitRow(args[0])
@@ -115,7 +115,8 @@ func (k *cronCommand) forgetCommand() *cobra.Command {
 	}
 }
 
-// forget removes a periodic row. name is as in change.
+// forget removes a periodic row from the store. name is the row's field in the service's table, or
+// its job.
 func (k *cronCommand) forget(ctx context.Context, s *store.Store, service, name string) error {
 	all, err := s.Periodics(ctx, service)
 	if err != nil {
@@ -126,9 +127,9 @@ func (k *cronCommand) forget(ctx context.Context, s *store.Store, service, name 
 			if err := s.Forget(ctx, service, p.Name); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(k.out, "%s.%s is forgotten\n", service, p.Field)
+			_, err := fmt.Fprintf(k.out, "removed %s.%s\n", service, p.Field)
 			return err
 		}
 	}
-	return fmt.Errorf("periodic row %s.%s: is not in the store %s: gomeko cron ls lists those that are", service, name, s.Name())
+	return fmt.Errorf("periodic row %s.%s: no such row in %s: gomeko cron ls lists them", service, name, s.Name())
 }

@@ -192,9 +192,9 @@ func TestCronForget(t *testing.T) {
 	}{
 		{"ls --broker=amqp://127.0.0.1:1", 0, `\nreports\.Weekly +0 4 \* \* MON `},
 		{"forget Weekly", 2, `^"Weekly": must be SERVICE\.ROW`},
-		{"forget reports.Nightly", 1, `^periodic row reports\.Nightly: is not in the store sqlite:\S+: gomeko cron ls lists those that are`},
-		{"forget reports.Weekly", 0, `^reports\.Weekly is forgotten\n$`},
-		{"forget reports.Weekly", 1, `^periodic row reports\.Weekly: is not in the store`},
+		{"forget reports.Nightly", 1, `^periodic row reports\.Nightly: no such row in sqlite:\S+: gomeko cron ls lists them`},
+		{"forget reports.Weekly", 0, `^removed reports\.Weekly\n$`},
+		{"forget reports.Weekly", 1, `^periodic row reports\.Weekly: no such row in sqlite:`},
 	} {
 		status, got, diagnostics := executeGomeko(append([]string{"cron", "--store=" + db}, strings.Fields(c.args)...)...)
 		if c.status != 0 {

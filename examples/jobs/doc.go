@@ -5,14 +5,14 @@
 //	gomeko run ./examples/jobs
 //
 //	$ gomeko jobs enqueue talk.adder_job 1 2 3
-//	f889fa1c-d089-4b7e-bb7a-dc0f27fea1e7
-//	$ gomeko jobs wait f889fa1c-d089-4b7e-bb7a-dc0f27fea1e7
+//	01a226a5-6940-7b7e-bb7a-dc0f27fea1e7
+//	$ gomeko jobs wait 01a226a5-6940-7b7e-bb7a-dc0f27fea1e7
 //	6
 //
 //	$ curl -d '{"numbers": [1, 2, 3]}' -H 'Content-Type: application/json' localhost:8000/sums
-//	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031","state":"queued"}
-//	$ curl localhost:8000/sums/0d458ce8-3c28-4edd-b720-7ffd49097031
-//	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031","state":"succeeded","sum":6}
+//	{"id":"01a226a5-7f77-7edd-b720-7ffd49097031","state":"queued"}
+//	$ curl localhost:8000/sums/01a226a5-7f77-7edd-b720-7ffd49097031
+//	{"id":"01a226a5-7f77-7edd-b720-7ffd49097031","state":"succeeded","sum":6}
 //
 // If no broker runs, gomeko run starts the embedded one, and keeps the jobs in the file
 // gomeko-jobs.db of the current directory. With a broker of your own, name the store:

@@ -5,7 +5,7 @@
 //	gomeko run ./examples/shop
 //
 //	$ curl -X POST localhost:8000/availability/update?test_only=true
-//	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031"}
+//	{"id":"01a226a5-83bb-7edd-b720-7ffd49097031"}
 //	$ gomeko jobs resources
 //
 // The talk uses a queue for each shared resource instead of each service, and a loop that reads the

@@ -16,9 +16,9 @@ func New(prefix string) string {
 	return text(prefix, u, 4)
 }
 
-// Ordered returns a UUID of version 7: the time in milliseconds, then 74 random bits. Rows of a
-// database that are inserted at about the same time then have neighbouring keys, so that an index
-// of a large table changes in one page instead of in as many pages as there are rows.
+// Ordered returns a UUID of version 7: the time in milliseconds, then 74 random bits. Rows that
+// are inserted at about the same time get neighbouring keys, so they change few pages of an index.
+// With random keys, nearly every row changes a different page.
 func Ordered() string {
 	var u [16]byte
 	binary.BigEndian.PutUint64(u[:], uint64(time.Now().UnixMilli())<<16)

@@ -13,9 +13,9 @@ import (
 // Connect opens the database with this URL, and checks that it can connect. name identifies the
 // database in messages. Neither name nor an error contains the password.
 //
-// If a process hangs in a transaction, PostgreSQL ends the transaction and the connection after 10
-// s, which releases the locks. The parameter idle_in_transaction_session_timeout in the URL changes
-// that time.
+// If a process hangs in a transaction, PostgreSQL ends the transaction and the connection after
+// 10 s, which releases the locks. Each statement is planned whenever it runs. The parameters
+// idle_in_transaction_session_timeout and plan_cache_mode in the URL change this.
 func Connect(ctx context.Context, url string) (db *sql.DB, name string, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -37,7 +37,7 @@ func Connect(ctx context.Context, url string) (db *sql.DB, name string, err erro
 // connections is the maximum number of connections of a process to a database.
 const connections = 8
 
-// settings are the parameters of a connection.
+// settings are the parameters that Connect sets on each connection, unless the URL does.
 var settings = [][2]string{
 	// How long a transaction waits for the client's next statement.
 	{"idle_in_transaction_session_timeout", "10s"},
@@ -48,8 +48,8 @@ var settings = [][2]string{
 	{"plan_cache_mode", "force_custom_plan"},
 }
 
-// set changes the settings that the URL does not give. It uses statements, because PgBouncer does
-// not accept them as parameters of a connection.
+// set applies the settings that are not in given. It uses SET, because PgBouncer does not accept
+// them as startup parameters.
 func set(ctx context.Context, conn *pgx.Conn, given map[string]string) error {
 	for _, s := range settings {
 		if _, ok := given[s[0]]; ok {

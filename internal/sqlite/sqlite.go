@@ -14,8 +14,8 @@ import (
 // pragmas configure each connection. With a write-ahead log, readers do not wait for writers. Every
 // commit is synced, so a job whose message was acknowledged survives a power failure. A transaction
 // takes the write lock when it begins, because a transaction that has already read could not wait
-// for it. Temporary data is in memory: a statement that changes several rows keeps the earlier
-// contents of their pages, in a file if they have more than 64 KiB.
+// for it. Temporary data is kept in memory: a statement that changes several rows saves the
+// previous contents of their pages, and would otherwise write them to a file beyond 64 KiB.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)" +
 	"&_pragma=temp_store(memory)&_txlock=immediate"
 

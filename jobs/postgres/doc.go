@@ -10,15 +10,16 @@
 // with it the locks. The parameter idle_in_transaction_session_timeout of the URL changes this
 // time.
 //
-// Each statement is planned when it runs: plan_cache_mode is force_custom_plan, unless the URL says
-// otherwise. A plan that was made for a few jobs is slow for many.
+// Each statement is planned whenever it runs, because a plan made while a table is nearly empty is
+// slow once it has many rows: plan_cache_mode is force_custom_plan, unless the URL sets it.
 //
 // # PgBouncer
 //
-// The store works behind PgBouncer in transaction mode: it needs no state in a session, and its
-// advisory locks last for one transaction. The two settings above are made with SET, so they hold
-// only for some connections then, and also for other programs with the same user and database. Give
-// the store a user of its own, and that user the settings:
+// The store works behind PgBouncer in transaction mode: its statements do not depend on the state
+// of a session, and its advisory locks last for one transaction. But the two settings above are made
+// with SET, which changes whichever server connection PgBouncer is using at that moment. Some
+// connections may lack them, and other programs with the same user and database may get them. Give
+// the store a separate user, and set them for that user:
 //
 //	ALTER ROLE jobs SET plan_cache_mode = force_custom_plan;
 //	ALTER ROLE jobs SET idle_in_transaction_session_timeout = '10s';

@@ -10,8 +10,8 @@ import (
 // and was pruned. The returned error names the id.
 var ErrNotFound = errors.New("no such job")
 
-// ErrNotPeriodic is returned for a row that no process has registered with [Store.Register]. The
-// returned error names the row.
+// ErrNotPeriodic is returned for a row that no process has registered with [Store.Register], or
+// that [Store.Forget] has deleted. The returned error names the row.
 var ErrNotPeriodic = errors.New("no such periodic job")
 
 // ErrLost is returned to a worker that no longer holds the job or its hook. Either its lease

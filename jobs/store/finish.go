@@ -50,8 +50,8 @@ func (e End) check() error {
 	return nil
 }
 
-// An endRow is an [End] for the statements below. Its keys are short because there are many rows,
-// and empty fields are left out, as in a newRow.
+// An endRow is an [End] for the statements below. Its keys are short because there are many rows.
+// Empty fields are omitted, as in a newRow.
 type endRow struct {
 	ID        string  `json:"eid"`
 	Owner     string  `json:"eowner"`

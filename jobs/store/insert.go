@@ -58,8 +58,8 @@ FROM (SELECT *, CASE WHEN eat IS NOT NULL THEN {moment eat} ELSE {in coalesce(ei
 		`ecorrelation text, eat bigint, ein bigint, enudged boolean, eversion text, ekey text, efor bigint, eresource text, epass boolean}) AS n`
 )
 
-// A newRow is a [New] for the insertion. Empty fields are left out, because SQLite looks for each
-// field from the first one on.
+// A newRow is a [New] for the insertion. Empty fields are omitted, because SQLite searches the
+// object from its start for each field.
 type newRow struct {
 	ID          string `json:"eid"`
 	Service     string `json:"eservice"`

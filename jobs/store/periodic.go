@@ -186,8 +186,9 @@ func (s *Store) Pause(ctx context.Context, service, name string, paused bool) (p
 	return p, err
 }
 
-// Forget removes a row that no process has any more, and returns [ErrNotPeriodic] if there is none.
-// A process that does have it registers it again, as a new one.
+// Forget deletes a row, but not its jobs. It is meant for a row that is no longer in the code: a
+// process that still has the row registers it again within seconds, as a new one that is not
+// paused. If there is no such row, the error wraps [ErrNotPeriodic].
 func (s *Store) Forget(ctx context.Context, service, name string) error {
 	n, err := s.exec(ctx, `DELETE FROM gomeko_periodic`+ofRow, service, name)
 	if err == nil && n == 0 {

@@ -40,7 +40,7 @@ type change struct {
 	ctx     context.Context
 	run     func(conn) error // may be repeated after an error
 	several bool             // run executes several statements
-	err     error            // the outcome, while it is made together with others
+	err     error            // the outcome; errBroken until the change is made
 	done    chan error
 }
 
@@ -78,7 +78,8 @@ func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	if err != nil {
 		return err
 	}
-	// It fails if the ctx of a statement has ended: SQLite rolls back the whole transaction then.
+	// The error does not matter: Rollback fails after a commit, and after SQLite has rolled back the
+	// whole transaction because the ctx of a statement has ended.
 	defer func() { _ = tx.Rollback() }()
 	if err := f(s.conn(tx)); err != nil {
 		return err
@@ -119,9 +120,9 @@ func (s *Store) inTurn(x *change) error {
 	return <-x.done
 }
 
-// takeTurn makes a change together with those that wait when the transaction has begun, passes the
-// turn on, and reports the results to the callers, even if a change panics. It does nothing if
-// another caller has made the change.
+// takeTurn makes a change in one transaction with those that wait once the transaction has begun.
+// Then it passes the turn on and reports the results to the callers, even if a change panics. If
+// another caller has made the change already, it only passes the turn on.
 func (s *Store) takeTurn(x *change) {
 	w := &s.writers
 	if !w.leave(x) {
@@ -178,9 +179,10 @@ func (w *writers) leave(x *change) bool {
 	return i >= 0
 }
 
-// makeEach makes changes in a transaction, and returns the error of each. Of several, it rolls back
-// those that fail. A savepoint is missing if SQLite has rolled back the whole transaction, which it
-// does when the ctx of a statement ends.
+// makeEach makes changes in a transaction. Of several, it rolls back those that fail, and returns
+// the error of each in made. It returns err if the whole transaction must be rolled back: if the
+// only change has failed, or if SQLite has rolled back already, and with it the savepoint, because
+// the ctx of a statement has ended.
 func makeEach(c conn, all []*change) (made []error, err error) {
 	if len(all) == 1 {
 		return []error{nil}, all[0].run(c)

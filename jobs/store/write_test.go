@@ -68,8 +68,8 @@ func TestChangesTogether(t *testing.T) {
 	}
 }
 
-// TestChangesJoin makes changes while another process writes to SQLite. Those that come while the
-// first one waits for it share the first one's transaction. A caller that gives up is not kept.
+// TestChangesJoin makes changes while another process writes to SQLite. Changes that
+// arrive while the first one waits share its transaction. A caller whose ctx ends returns at once.
 func TestChangesJoin(t *testing.T) {
 	s := migrated(t, openSQLite)
 	other, err := s.Pool().Conn(t.Context())
@@ -98,7 +98,7 @@ func TestChangesJoin(t *testing.T) {
 	ctx, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer leave()
 	if err := s.Exec(ctx, "INSERT INTO gomeko_store (id) VALUES ('late')"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the caller that has given up got %v", err)
+		t.Errorf("the caller whose ctx has ended got %v", err)
 	}
 	execute("COMMIT")
 	callers.Wait()

@@ -20,7 +20,7 @@ var ErrDenied = errors.New("name or password is wrong")
 type TooManyError struct {
 	Until time.Time // when the next login may be tried
 
-	again bool // another login was refused since the last one that was tried
+	again bool // not the first refusal during this delay
 }
 
 // Error returns a text that says how long to wait.
@@ -44,7 +44,7 @@ const longestName = 100
 
 func userSubject(name string) string { return "user " + name }
 
-// tokenSubject returns what refused tokens from an address count for.
+// tokenSubject returns the subject that counts refused tokens from an address.
 func tokenSubject(address string) string { return "token from " + addressSubject(address) }
 
 // addressSubject returns the address, or the network, whose logins count together. For IPv6 that is
@@ -61,7 +61,7 @@ func addressSubject(address string) string {
 
 // Login returns the user with a name and a password. address is where the login comes from. The
 // error is [ErrDenied], a [TooManyError], or that of the database. The audit trail records each
-// login; of those that are refused with the same TooManyError, it records the first.
+// login that is tried, and the first one that is refused during a delay.
 func (a *Accounts) Login(ctx context.Context, name, password, address string) (*User, error) {
 	user, err := a.login(ctx, name, password, address)
 	name = clip.Text(text(name), longestName)
@@ -72,8 +72,8 @@ func (a *Accounts) Login(ctx context.Context, name, password, address string) (*
 }
 
 // note records an action that may have failed, and returns err. If recording fails, it returns that
-// error, which does not wrap err: a caller that checks for err must not find it then. It does not
-// record repeated refusals of a login, which would let anybody fill the database.
+// error, which does not wrap err: a caller that checks for err must not find it then. Of the logins
+// that are refused during a delay, it records only the first, so that nobody can fill the database.
 func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error) error {
 	if many := (*TooManyError)(nil); entry.Action == "login" && errors.As(err, &many) && many.again {
 		return err
@@ -165,7 +165,8 @@ func (a *Accounts) compare(ctx context.Context, name, password string) (credenti
 	return found, nil
 }
 
-// try counts a login of a subject, and returns a [TooManyError] if it must be delayed.
+// try counts a login, or a refused token, of a subject. During a delay, it returns a [TooManyError]
+// instead.
 func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	now := a.now()
 	const next = `CASE WHEN %[1]s <= $4 THEN 0 WHEN %[1]s > $4 + 10 THEN $2 + $5 ELSE $2 + (CAST(1000000 AS bigint) << (%[1]s - $4 - 1)) END`

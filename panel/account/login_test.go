@@ -105,8 +105,8 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// TestFlood has one address log in and send tokens without end. The audit trail shows it, but does
-// not grow with each try.
+// TestFlood sends logins and wrong tokens from one address, without pause. The audit trail records
+// the flood, but does not grow with each attempt.
 func TestFlood(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -129,7 +129,7 @@ func TestFlood(t *testing.T) {
 			}
 		}
 		flood()
-		want(52, 51) // of the logins, one more that was refused
+		want(52, 51) // the 52nd login is the first refusal of the delay
 		now = now.Add(time.Second)
 		flood()
 		want(54, 52)

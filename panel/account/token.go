@@ -141,8 +141,9 @@ func (a *Accounts) Tokens(ctx context.Context, user string) (all []Token, err er
 }
 
 // UserOf returns the user of a token. address is where it is used. The error is [ErrToken] or that
-// of the database. The audit trail records refused tokens, and ever fewer of them if there are many
-// from one address.
+// of the database. The audit trail records refused tokens: the first 51 from an address, then one
+// after each delay, which grows from a second to 15 minutes. The delay affects only the audit
+// trail, not the answer.
 func (a *Accounts) UserOf(ctx context.Context, token, address string) (*User, error) {
 	u, err := a.userOf(ctx, token, address)
 	if !errors.Is(err, ErrToken) {
