@@ -202,31 +202,52 @@ func TestMaxConnections(t *testing.T) {
 	if status := p.handshake(t, nil); status != http.StatusServiceUnavailable {
 		t.Errorf("got %d for a second socket, want 503", status)
 	}
-	idle, busy := p.tcp(t), p.tcp(t)
-	fmt.Fprint(idle, "GET /greet/a HTTP/1.1\r\nHost: x\r\n\r\n")
-	fmt.Fprint(busy, "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-	if status, _ := answered(t, idle); status != 200 {
-		t.Errorf("got %d, want 200", status)
-	}
-	hosttest.Eventually(t, "a new connection is served", func() bool {
-		conn := p.tcp(t)
-		fmt.Fprint(conn, "GET /greet/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		status, _ := answered(t, conn)
-		return status == 200
-	})
-	if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		t.Errorf("got %v, want that the idle connection was closed", err)
-	}
-	other := p.tcp(t)
-	fmt.Fprint(other, "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-	hosttest.Eventually(t, "a further connection is closed", func() bool {
-		conn := p.tcp(t)
-		fmt.Fprint(conn, "GET /greet/a HTTP/1.1\r\nHost: x\r\n\r\n")
-		status, _ := answered(t, conn)
-		return status == 0
-	})
+	hosttest.Eventually(t, "two connections are open, and further ones close the idle one, then none", p.limitsConnections(t))
 	if got := ask(t, socket, `{"method": "ask", "data": {"text": "abc"}}`); !strings.Contains(got, `"data": 3`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// limitsConnections returns a function that tries a limit of two connections. The try fails if the
+// server still counts a connection of the one before.
+func (p *process) limitsConnections(t *testing.T) func() bool {
+	return func() bool {
+		open := func(request string) net.Conn {
+			conn := p.tcp(t)
+			fmt.Fprint(conn, request)
+			return conn
+		}
+		const get, begun = "GET /greet/a HTTP/1.1\r\nHost: x\r\n", "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+		idle := open(get + "\r\n")
+		defer idle.Close()
+		if status, _ := answered(t, idle); status != 200 {
+			return false
+		}
+		busy := open(begun)
+		defer busy.Close()
+		further := open(get + "Connection: close\r\n\r\n")
+		defer further.Close()
+		if status, _ := answered(t, further); status != 200 {
+			return false
+		}
+		idle.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return false
+		}
+		other := open(begun)
+		defer other.Close()
+		refused := open(get + "\r\n")
+		defer refused.Close()
+		if status, _ := answered(t, refused); status != 0 {
+			return false
+		}
+		for _, conn := range []net.Conn{busy, other} {
+			fmt.Fprint(conn, strings.Repeat(" ", 98)+"}")
+			if status, _ := answered(t, conn); status == 0 {
+				return false
+			}
+		}
+		return true
 	}
 }
 
