@@ -36,7 +36,7 @@ func TestCauses(t *testing.T) {
 		start(t, uri, w)
 		start(t, uri, new(Echo)).stop(t) // keeps its queue
 		conn := dial(t, uri, rpc.Config{}, nil)
-		short := rpc.With(t.Context(), rpc.Timeout(50*time.Millisecond))
+		short := rpc.With(t.Context(), rpc.Timeout(time.Second))
 		cancelled, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("the user has left"))
 		closed := dial(t, uri, rpc.Config{}, nil)
@@ -91,7 +91,7 @@ func TestOneLook(t *testing.T) {
 	start(t, uri, newWorker()).stop(t)
 	var tap tap
 	client := dial(t, uri, rpc.Config{}, &tap).Client("worker")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var calls sync.WaitGroup
 	for range 20 {

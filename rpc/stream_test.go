@@ -28,7 +28,7 @@ type Counter struct {
 		Fail   rpc.Method `rpc:"fail(n)"`
 		Refuse rpc.Method `rpc:"refuse"`
 		Big    rpc.Method `rpc:"big(n)"`
-		Slow   rpc.Method `rpc:"slow(n)" timeout:"50ms"`
+		Slow   rpc.Method `rpc:"slow(n)" timeout:"1s"`
 		Hang   rpc.Method `rpc:"hang(n)"`
 		Plain  rpc.Method `rpc:"plain(n)"`
 		Twice  rpc.Method `rpc:"panics(n)" method:"Panic"`
@@ -329,10 +329,10 @@ func TestStreamLimits(t *testing.T) {
 		start(t, uri, counter)
 		client := dial(t, uri, rpc.Config{}, nil).Client("counter")
 		between := func() (context.Context, context.CancelFunc) {
-			return rpc.With(t.Context(), rpc.Timeout(100*time.Millisecond)), func() {}
+			return rpc.With(t.Context(), rpc.Timeout(time.Second)), func() {}
 		}
 		total := func() (context.Context, context.CancelFunc) {
-			return context.WithTimeout(t.Context(), 200*time.Millisecond)
+			return context.WithTimeout(t.Context(), 2*time.Second)
 		}
 		for name, limited := range map[string]func() (context.Context, context.CancelFunc){"between parts": between, "of all": total} {
 			ctx, cancel := limited()
@@ -349,7 +349,7 @@ func TestStreamLimits(t *testing.T) {
 			if err != nil {
 				t.Errorf("got %v from a slow loop", err)
 			}
-			time.Sleep(120 * time.Millisecond)
+			time.Sleep(1200 * time.Millisecond)
 		}
 	})
 }

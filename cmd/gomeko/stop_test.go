@@ -104,9 +104,10 @@ func TestStuck(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
 	p.Line("Connected to ")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	caller := dial(t, uri)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	if err := dial(t, uri).Client("sloth").Call(ctx, "sleep", nil, 3600); !errors.Is(err, rpc.ErrTimeout) {
+	if err := caller.Client("sloth").Call(ctx, "sleep", nil, 3600); !errors.Is(err, rpc.ErrTimeout) {
 		t.Errorf("got %v, want a timeout", err)
 	}
 	line := p.Line(`msg="call stuck"`)
