@@ -51,7 +51,7 @@ func TestAsk(t *testing.T) {
 		if _, err := Ask(t.Context(), conn, "sweeper", "Sweep", Show); !errors.Is(err, ErrUnknownTimer) {
 			t.Errorf("before there is one: got %v, want %v", err, ErrUnknownTimer)
 		}
-		if got, err := List(t.Context(), conn, time.Second); len(got) > 0 || err != nil {
+		if got, err := List(t.Context(), conn, 3*time.Second); len(got) > 0 || err != nil {
 			t.Errorf("before there is one: got the timers %v, %v", got, err)
 		}
 
@@ -71,12 +71,12 @@ func TestAsk(t *testing.T) {
 		ask(Run, true)
 		hosttest.Receive(t, "the call of a paused timer", swept)
 		ask(Resume, false)
-		if got, err := List(t.Context(), conn, time.Second); len(got) != 2 || err != nil {
+		if got, err := List(t.Context(), conn, 3*time.Second); len(got) != 2 || err != nil {
 			t.Errorf("got the timers %+v, %v, want two", got, err)
 		}
 
 		hosttest.Close(t, other.Stop)
-		ended, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ended, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		if _, err := Ask(ended, conn, "sweeper", "Sweep", Pause); !errors.Is(err, ErrNoAnswer) {
 			t.Errorf("without a process: got %v, want %v", err, ErrNoAnswer)

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,6 +64,7 @@ func run(t *testing.T, uri string, cfg fleet.ControlConfig, services ...any) *ho
 
 func survey(t *testing.T, conn *transport.Conn, q fleet.Question) fleet.Answers {
 	t.Helper()
+	q.Wait = cmp.Or(q.Wait, 10*time.Second) // a complete survey ends earlier
 	answers, err := fleet.Survey(t.Context(), conn, q)
 	if err != nil {
 		t.Fatal(err)

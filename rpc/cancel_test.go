@@ -139,7 +139,7 @@ func TestCancelledInTheQueue(t *testing.T) {
 func TestCancellationDropped(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")
-		client := dial(t, uri, rpc.Config{Timeout: 20 * time.Millisecond}, nil).Client("mute")
+		client := dial(t, uri, rpc.Config{Timeout: time.Second}, nil).Client("mute")
 		if err := client.Call(t.Context(), "ask", nil); !errors.Is(err, rpc.ErrTimeout) {
 			t.Errorf("got %v, want ErrTimeout", err)
 		}
@@ -147,7 +147,7 @@ func TestCancellationDropped(t *testing.T) {
 
 		w := newWorker()
 		start(t, uri, w)
-		r := dial(t, uri, rpc.Config{Timeout: 20 * time.Millisecond}, nil).Client("worker").Go(t.Context(), "hold")
+		r := dial(t, uri, rpc.Config{Timeout: time.Second}, nil).Client("worker").Go(t.Context(), "hold")
 		hosttest.Receive(t, "the method", w.Held)
 		if err := r.Result(t.Context(), nil); !errors.Is(err, rpc.ErrTimeout) {
 			t.Errorf("got %v, want ErrTimeout", err)

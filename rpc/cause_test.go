@@ -91,7 +91,7 @@ func TestOneLook(t *testing.T) {
 	start(t, uri, newWorker()).stop(t)
 	var tap tap
 	client := dial(t, uri, rpc.Config{}, &tap).Client("worker")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	var calls sync.WaitGroup
 	for range 20 {

@@ -202,7 +202,7 @@ func ExampleWith() {
 	caller, hangUp := connect(b)
 	defer hangUp()
 
-	ctx := rpc.With(context.Background(), rpc.Timeout(10*time.Millisecond), rpc.Priority(1))
+	ctx := rpc.With(context.Background(), rpc.Timeout(time.Second), rpc.Priority(1))
 	err := caller.Client("prices").Call(ctx, "price", nil, "tea")
 	fmt.Println(errors.Is(err, rpc.ErrTimeout), errors.Is(err, rpc.ErrNoConsumers))
 	// Output: true true

@@ -98,7 +98,7 @@ func TestTimeoutOption(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")
 		client := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("mute")
-		ctx := rpc.With(t.Context(), rpc.Timeout(50*time.Millisecond))
+		ctx := rpc.With(t.Context(), rpc.Timeout(time.Second))
 		for _, call := range []func() error{
 			func() error { return client.Call(ctx, "ask", nil) },
 			func() error { return client.Go(ctx, "ask").Result(t.Context(), nil) },

@@ -68,7 +68,7 @@ func TestGoUnsendable(t *testing.T) {
 func TestGoEnds(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")
-		conn := dial(t, uri, rpc.Config{Timeout: 50 * time.Millisecond}, nil)
+		conn := dial(t, uri, rpc.Config{Timeout: time.Second}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		r := conn.Client("mute").Go(ctx, "ask")
 		if request := hosttest.Next(t, requests); request.Expiration != "" {

@@ -34,11 +34,15 @@ func TestDeletedTopology(t *testing.T) {
 				return client.Call(t.Context(), "nothing", nil) == nil
 			})
 			hosttest.Eventually(t, "cancellations after the deletion of the "+name, func() bool {
-				err := client.Call(rpc.With(t.Context(), rpc.Timeout(100*time.Millisecond), rpc.Expiration(time.Second)), "wait", nil)
+				err := client.Call(rpc.With(t.Context(), rpc.Timeout(time.Second), rpc.Expiration(5*time.Second)), "wait", nil)
 				if err == nil {
 					t.Error("got no error of a call that never returns")
 				}
-				<-p.Waits
+				select {
+				case <-p.Waits:
+				case <-time.After(10 * time.Second): // it was cancelled before it began
+					return false
+				}
 				cause := <-p.Ended
 				return cause.Error() == "CancelledError: cancelled by the caller"
 			})

@@ -23,7 +23,7 @@ import (
 const victimRole = "GOMEKO_TEST_STREAM"
 
 // quick configures streams whose ends soon notice each other's death.
-var quick = rpc.Config{}.WithBeat(100 * time.Millisecond)
+var quick = rpc.Config{}.WithBeat(500 * time.Millisecond)
 
 // TestStreamVictim is the program of the processes that the other tests kill.
 func TestStreamVictim(t *testing.T) {

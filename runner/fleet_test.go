@@ -82,8 +82,8 @@ func TestFleetCommands(t *testing.T) {
 	if _, err := ch.Consume("rpc-kiln", "python", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	check("services --wait 300ms", 0, "SERVICE OTHER CONSUMERS kiln 1", "1 of 2 answered")
-	check("services --wait 300ms --json", 0, `{"service":"kiln","busy":0,"workers":0,"rate":0,"calls":0,"errors":0,"p99":0,"others":1}`, "1 of 2 answered")
+	check("services --wait 3s", 0, "SERVICE OTHER CONSUMERS kiln 1", "1 of 2 answered")
+	check("services --wait 3s --json", 0, `{"service":"kiln","busy":0,"workers":0,"rate":0,"calls":0,"errors":0,"p99":0,"others":1}`, "1 of 2 answered")
 	if err := ch.Cancel("python", false); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestHostileAnswer(t *testing.T) {
 		done := make(chan string, 1)
 		go func() {
 			args := map[string][]string{"stats": {"stats"}, "health": {"health"}, "dump": {"dump", "a"}, "level": {"level", "a", "info"}}[verb]
-			_, out, diagnostics := executeGomeko(append(args, "--wait=300ms", "--broker="+uri)...)
+			_, out, diagnostics := executeGomeko(append(args, "--wait=3s", "--broker="+uri)...)
 			done <- out + diagnostics
 		}()
 		q := hosttest.Next(t, questions)

@@ -31,7 +31,7 @@ type Front struct {
 }
 
 func (f *Front) Get(ctx context.Context, method string) error {
-	short := rpc.With(ctx, rpc.Timeout(50*time.Millisecond))
+	short := rpc.With(ctx, rpc.Timeout(time.Second))
 	switch method {
 	case "unknown":
 		return f.Unknown.Call(ctx, "get", nil)

@@ -116,7 +116,8 @@ func TestBeyondTimeout(t *testing.T) {
 
 func beyondTimeout(t *testing.T, http2 bool) {
 	patient := newPatient()
-	p := start(t, web.Config{Timeout: brief, WriteTimeout: brief, H2C: http2}, patient)
+	const limit = time.Second
+	p := start(t, web.Config{Timeout: limit, WriteTimeout: limit, H2C: http2}, patient)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!http2)
 	protocols.SetUnencryptedHTTP2(http2)
@@ -134,7 +135,7 @@ func beyondTimeout(t *testing.T, http2 bool) {
 			t.Errorf("got %q, %v, want begun", line, err)
 		}
 	}
-	<-time.After(2 * brief) // there is no event to wait for
+	<-time.After(2 * limit) // there is no event to wait for
 	close(patient.end)
 	for _, answer := range []*bufio.Reader{stream, written} {
 		if line, err := answer.ReadString('\n'); line != "ended\n" {
@@ -151,7 +152,7 @@ func beyondTimeout(t *testing.T, http2 bool) {
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	patient := newPatient()
-	p := startConfigured(t, service.Config{MaxWorkers: 1}, web.Config{Timeout: time.Second, MaxWaiting: 1}, patient)
+	p := startConfigured(t, service.Config{MaxWorkers: 1}, web.Config{Timeout: 5 * time.Second, MaxWaiting: 1}, patient)
 	t.Cleanup(func() { close(patient.end) })
 	type answer struct {
 		status  int
@@ -179,7 +180,7 @@ func TestWaiting(t *testing.T) {
 // request, even one with Expect: 100-continue.
 func TestIdleConnection(t *testing.T) {
 	t.Parallel()
-	p := start(t, web.Config{WriteTimeout: brief, IdleTimeout: 10 * brief}, new(Shop))
+	p := start(t, web.Config{WriteTimeout: time.Second, IdleTimeout: 10 * time.Second}, new(Shop))
 	conn := p.tcp(t)
 	answers := bufio.NewReader(conn)
 	send := func(request string) {
@@ -201,7 +202,7 @@ func TestIdleConnection(t *testing.T) {
 	}
 	send("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
 	answered(200)
-	<-time.After(2 * brief) // longer than the write timeout
+	<-time.After(2 * time.Second) // longer than the write timeout
 	send("POST /things HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 	answered(100)
 	send("2\r\n{}\r\n0\r\n\r\n")

@@ -49,8 +49,7 @@ func TestCompletionInShells(t *testing.T) {
 			complete := func(line, completed string) {
 				t.Helper()
 				term.typed(line)
-				term.press("Tab")
-				term.wait(completed)
+				term.complete(completed)
 			}
 			complete("gomeko serv", "gomeko services")
 			term.press("C-u")

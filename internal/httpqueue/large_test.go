@@ -164,7 +164,7 @@ func TestOverTime(t *testing.T) {
 			<-r.Context().Done()
 			ended <- context.Cause(r.Context())
 		}))
-		url := front(t, uri, web.Config{Timeout: 100 * time.Millisecond})
+		url := front(t, uri, web.Config{Timeout: 2 * time.Second})
 		response, err := client(t).Get(url)
 		if err != nil {
 			t.Fatal(err)
@@ -213,7 +213,7 @@ func TestSlowClient(t *testing.T) {
 			n, _ := io.Copy(w, &zeros{n: 1 << 30, heap: new(atomic.Uint64)})
 			ended <- n
 		}))
-		url := front(t, uri, web.Config{WriteTimeout: 200 * time.Millisecond})
+		url := front(t, uri, web.Config{WriteTimeout: 2 * time.Second})
 		client := client(t)
 		response, err := client.Get(url)
 		if err != nil {
@@ -263,4 +263,4 @@ func TestSlowUpload(t *testing.T) {
 }
 
 // quick makes both ends of a body detect each other's death quickly.
-var quick = service.Configure(httpqueue.Config{Beat: 100 * time.Millisecond})
+var quick = service.Configure(httpqueue.Config{Beat: 500 * time.Millisecond})

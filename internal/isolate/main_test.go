@@ -93,7 +93,7 @@ func start(t testing.TB) *lab {
 	l := &lab{rows: rows{}, log: new(hosttest.Log)}
 	var err error
 	l.Container, err = service.New(service.Config{Logger: slog.New(service.NewLogHandler(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelInfo})))},
-		newLab(), new(Gate), guard, service.Defaults(l.rows), service.Configure(isolate.Serve(isolate.Config{Path: os.Args[0], Broker: func() string { return "" }, Grace: 200 * time.Millisecond})))
+		newLab(), new(Gate), guard, service.Defaults(l.rows), service.Configure(isolate.Serve(isolate.Config{Path: os.Args[0], Broker: func() string { return "" }, Grace: 2 * time.Second})))
 	if err != nil {
 		t.Fatal(err)
 	}

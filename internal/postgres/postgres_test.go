@@ -63,9 +63,9 @@ func TestIdleInTransaction(t *testing.T) {
 	if got := setting(url); got != "10s" {
 		t.Errorf("got %q by default, want 10s", got)
 	}
-	short := hosttest.WithParameter(url, "idle_in_transaction_session_timeout=100ms")
-	if got := setting(short); got != "100ms" {
-		t.Errorf("got %q, want 100ms as in the URL", got)
+	short := hosttest.WithParameter(url, "idle_in_transaction_session_timeout=3s")
+	if got := setting(short); got != "3s" {
+		t.Errorf("got %q, want 3s as in the URL", got)
 	}
 
 	db, _, err := postgres.Connect(t.Context(), short)

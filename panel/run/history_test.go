@@ -139,7 +139,7 @@ func TestFailures(t *testing.T) {
 		fault := rpc.NewError("shop.exceptions.Closed", "the shop is closed")
 		w := &work{do: func(context.Context, string) (any, error) { return nil, fault }}
 		host := s.host(w)
-		r, ann := s.panel(func(c *run.Config) { c.Timeout = 300 * time.Millisecond }), who("ann", append(update, report...)...)
+		r, ann := s.panel(func(c *run.Config) { c.Timeout = 3 * time.Second }), who("ann", append(update, report...)...)
 		for row, arguments := range map[string]string{"Report": `{"month": 7}`, "Update": `{}`} {
 			x := start(t, r, ann, row, arguments)
 			if x = end(t, r, ann, x.ID); x.State != run.Failed || x.ErrorType != fault.Path || !strings.Contains(x.Error, "the shop is closed") || x.CallID == "" {
@@ -152,7 +152,7 @@ func TestFailures(t *testing.T) {
 		}
 		w.do = func(ctx context.Context, _ string) (any, error) { <-ctx.Done(); return nil, ctx.Err() }
 		x = start(t, r, ann, "Report", `{"month": 7}`)
-		if x = end(t, r, ann, x.ID); x.State != run.Failed || !strings.Contains(x.Error, "no answer in 300ms") {
+		if x = end(t, r, ann, x.ID); x.State != run.Failed || !strings.Contains(x.Error, "no answer in 3s") {
 			t.Errorf("without an answer: got %s: %s", x.State, x.Error)
 		}
 		hosttest.Close(t, host.Stop)
