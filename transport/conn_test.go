@@ -32,6 +32,7 @@ func TestBrokerKilled(t *testing.T) {
 	hosttest.Next(t, deliveries).Ack()
 
 	node.Kill()
+	hosttest.Eventually(t, "the loss is noticed", func() bool { return !c.Away().IsZero() })
 	// Publish waits for the broker until its ctx ends, and its error says so.
 	cause := errors.New("test deadline")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)

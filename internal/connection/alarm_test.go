@@ -33,7 +33,7 @@ type Front struct {
 }
 
 func (f *Front) Handle(ctx context.Context, _ string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	err := f.Back.Call(ctx, "work", nil)
 	f.handled <- err
@@ -76,7 +76,7 @@ func TestStartInAlarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{Timeout: time.Second})
+	caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

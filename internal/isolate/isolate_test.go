@@ -168,7 +168,7 @@ func TestKilledFromOutside(t *testing.T) {
 	l := start(t)
 	failed := make(chan error, 1)
 	go func() {
-		_, err := press[any](t.Context(), l, "Spawn")
+		_, err := press[any](t.Context(), l, "Nap")
 		failed <- err
 	}()
 	line := l.log.Wait(t, 1, "sleeper")[0]

@@ -36,6 +36,7 @@ type Lab struct {
 		Print    Button `button:"print_" isolate:"process"`
 		Fail     Button `button:"fail(how)" isolate:"process"`
 		Spawn    Button `button:"spawn" isolate:"process" timeout:"1s"`
+		Nap      Button `button:"nap" method:"Spawn" isolate:"process" timeout:"1m"`
 		Ask      Button `button:"ask" isolate:"process"`
 		Tell     Button `button:"tell" isolate:"process"`
 		Sum      Button `button:"sum(a, b=2, *rest, **more)" isolate:"process"`
