@@ -98,22 +98,23 @@ func describeOne(ctx context.Context, conn *transport.Conn, service, instance st
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range asked.Answers {
-		if a.Error != "" {
-			return nil, fmt.Errorf("%s: %s", instance, a.Error)
-		}
-		var d Description
-		if err := json.Unmarshal(a.Answer, &d); err != nil {
-			return nil, fmt.Errorf("%s: answer cannot be read: %w", instance, err)
-		}
-		for _, one := range d.Services {
-			if one != nil && one.Service == service {
-				return one, nil
-			}
-		}
-		return nil, fmt.Errorf("%s: answer has no description of service %s", instance, service)
+	if len(asked.Answers) == 0 {
+		return nil, fmt.Errorf("%s did not answer", instance)
 	}
-	return nil, fmt.Errorf("%s did not answer", instance)
+	a := asked.Answers[0] // the only one, because one instance was asked
+	if a.Error != "" {
+		return nil, fmt.Errorf("%s: %s", instance, a.Error)
+	}
+	var d Description
+	if err := json.Unmarshal(a.Answer, &d); err != nil {
+		return nil, fmt.Errorf("%s: answer cannot be read: %w", instance, err)
+	}
+	for _, one := range d.Services {
+		if one != nil && one.Service == service {
+			return one, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: answer has no description of service %s", instance, service)
 }
 
 // silent returns the error for a service whose processes have not answered.
